@@ -1,0 +1,240 @@
+"""The settings, read once from the environment and `.env`.
+
+``load()`` returns a frozen ``Settings`` or raises ``ConfigError`` with one
+sentence that names the setting, what is wrong with it and what to do. No secret
+has a default: in the embedded mode (no ``DATABASE_URL``) a secret key is made on
+first start and kept in the data folder; otherwise ``SECRET_KEY`` is required.
+"""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent
+
+AiEngine = Literal["auto", "gemini", "local"]
+SECRET_KEY_MIN = 32
+
+Word = TypeVar("Word", bound=str)
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; ``str()`` is a sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the process may vary by. Times are seconds, sizes are bytes."""
+
+    database_url: str | None
+    """SQLAlchemy URL with the psycopg driver; None means the embedded PostgreSQL under ``data_dir``."""
+    secret_key: str = field(repr=False)
+    data_dir: Path
+    host: str
+    port: int
+    public_url: str
+    """Where customers reach the desk, without a trailing slash; links in mail and the API start with it."""
+    trusted_proxies: int
+    """How many reverse proxies in front may set X-Forwarded-*; 0 trusts none."""
+    web_workers: int
+    web_threads: int
+    database_pool: int
+    ai_engine: AiEngine
+    ai_timeout: float
+    ai_fallback: bool
+    gemini_api_key: str | None = field(repr=False)
+    gemini_model: str
+    gemini_endpoint: str | None
+    ratelimit_enabled: bool
+    ratelimit_storage: str | None
+    """A Redis URL; None counts in PostgreSQL."""
+    ratelimit_create: str
+    ratelimit_classify: str
+    log_format: Literal["json", "console"]
+    desk_name: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the desk runs its own PostgreSQL under ``data_dir``."""
+        return self.database_url is None
+
+    @property
+    def https(self) -> bool:
+        """Whether customers come by https, which makes cookies Secure."""
+        return self.public_url.startswith("https://")
+
+
+def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = ROOT / ".env") -> Settings:
+    """Read the settings; a variable in ``environ`` wins over the same name in ``env_file``.
+
+    Raises:
+        ConfigError: a setting is missing or wrong.
+    """
+    given = dict(os.environ if environ is None else environ)
+    if env_file is not None and env_file.is_file():
+        try:
+            from_file = dotenv_values(env_file, interpolate=False)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{env_file} cannot be read ({error}); make it a readable UTF-8 text file.") from None
+        given = {name: value for name, value in from_file.items() if value is not None} | given
+    read = _Reader(given)
+
+    data_dir = Path(read.text("TICKETDESK_DATA", "var")).expanduser()
+    data_dir = data_dir if data_dir.is_absolute() else ROOT / data_dir
+    database_url = _database_url(read.optional("DATABASE_URL"))
+    host = read.text("HOST", "127.0.0.1")
+    port = read.whole("PORT", 8000, least=1, most=65535)
+    web_threads = read.whole("WEB_THREADS", 16, least=1, most=256)
+    return Settings(
+        database_url=database_url,
+        secret_key=_secret_key(read.optional("SECRET_KEY"), data_dir, embedded=database_url is None),
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        public_url=_public_url(read.optional("PUBLIC_URL"), host, port),
+        trusted_proxies=read.whole("TRUSTED_PROXIES", 0, least=0, most=10),
+        web_workers=read.whole("WEB_WORKERS", 2, least=1, most=64),
+        web_threads=web_threads,
+        database_pool=read.whole("DATABASE_POOL", web_threads, least=1, most=256),
+        ai_engine=read.choice("AI_ENGINE", "auto", ("auto", "gemini", "local")),
+        ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
+        ai_fallback=read.switch("AI_FALLBACK", True),
+        gemini_api_key=read.optional("GEMINI_API_KEY"),
+        gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
+        gemini_endpoint=read.optional("GEMINI_ENDPOINT"),
+        ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
+        ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
+        ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
+        ratelimit_classify=read.text("RATELIMIT_CLASSIFY", "60 per minute;600 per hour"),
+        log_format=read.choice("LOG_FORMAT", "json", ("json", "console")),
+        desk_name=read.text("DESK_NAME", "Ticketdesk"),
+    )
+
+
+class _Reader:
+    """Takes settings out of a mapping and names the setting when it cannot be used.
+
+    An empty value counts as not set: Docker Compose passes empty strings for
+    variables that the operator left out.
+    """
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    def optional(self, name: str) -> str | None:
+        return self._given.get(name, "").strip() or None
+
+    def text(self, name: str, default: str) -> str:
+        return self.optional(name) or default
+
+    def choice(self, name: str, default: Word, allowed: tuple[Word, ...]) -> Word:
+        value = self.text(name, default)
+        for word in allowed:
+            if value.lower() == word:
+                return word
+        raise ConfigError(f"{name} is {value!r}, but must be one of: {', '.join(allowed)}.")
+
+    def switch(self, name: str, default: bool) -> bool:
+        value = self.text(name, "on" if default else "off").lower()
+        if value in {"1", "on", "true", "yes"}:
+            return True
+        if value in {"0", "off", "false", "no"}:
+            return False
+        raise ConfigError(f"{name} is {value!r}, but must be on or off.")
+
+    def whole(self, name: str, default: int, *, least: int, most: int) -> int:
+        value = self.text(name, str(default))
+        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+            raise ConfigError(f"{name} is {value!r}, but must be a whole number from {least} to {most}.")
+        return int(value)
+
+    def number(self, name: str, default: float, *, least: float, most: float) -> float:
+        value = self.text(name, str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not least <= number <= most:
+            raise ConfigError(f"{name} is {value!r}, but must be a number from {least:g} to {most:g}.")
+        return number
+
+
+def _database_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise ConfigError(
+            f"DATABASE_URL starts with {scheme!r}, but must look like postgresql://user:password@host:5432/name."
+        )
+    return f"postgresql+psycopg://{rest}"
+
+
+def _public_url(value: str | None, host: str, port: int) -> str:
+    if value is None:
+        shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  (compared, not bound)
+        return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError(f"PUBLIC_URL is {value!r}, but must look like https://support.example.com.")
+    return value.rstrip("/")
+
+
+def _secret_key(value: str | None, data_dir: Path, *, embedded: bool) -> str:
+    if value is not None:
+        if len(value) < SECRET_KEY_MIN:
+            raise ConfigError(
+                f"SECRET_KEY has {len(value)} characters, but needs at least {SECRET_KEY_MIN}; "
+                "make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+            )
+        return value
+    if not embedded:
+        raise ConfigError(
+            "SECRET_KEY is required when DATABASE_URL is set; "
+            "make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+        )
+    return _kept_secret(data_dir)
+
+
+def _kept_secret(data_dir: Path) -> str:
+    """The data folder's own secret key, made on first use and readable by its owner alone."""
+    path = data_dir / "secret_key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _write_once(path, secrets.token_hex(32))
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"The data folder {data_dir} cannot be used ({error.strerror}); "
+            "set TICKETDESK_DATA to a folder this user may write to."
+        ) from None
+    if len(key) < SECRET_KEY_MIN:
+        raise ConfigError(f"{path} does not hold a secret key; delete the file to have a new one made.")
+    return key
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a private file unless it is there already.
+
+    It is written beside and linked into place, so that two processes which start
+    together agree on one text and none ever reads half of it.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()
