@@ -92,23 +92,29 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
     host = read.text("HOST", "127.0.0.1")
     port = read.whole("PORT", 8000, least=1, most=65535)
     web_threads = read.whole("WEB_THREADS", 16, least=1, most=256)
+    ai_engine: AiEngine = read.choice("AI_ENGINE", "auto", ("auto", "gemini", "local"))
+    gemini_api_key = read.optional("GEMINI_API_KEY")
+    if ai_engine == "gemini" and gemini_api_key is None:
+        raise ConfigError(
+            "AI_ENGINE is 'gemini', but GEMINI_API_KEY is not set; set it, or set AI_ENGINE to auto or local."
+        )
     return Settings(
         database_url=database_url,
         secret_key=_secret_key(read.optional("SECRET_KEY"), data_dir, embedded=database_url is None),
         data_dir=data_dir,
         host=host,
         port=port,
-        public_url=_public_url(read.optional("PUBLIC_URL"), host, port),
+        public_url=read.address("PUBLIC_URL") or _own_url(host, port),
         trusted_proxies=read.whole("TRUSTED_PROXIES", 0, least=0, most=10),
         web_workers=read.whole("WEB_WORKERS", 2, least=1, most=64),
         web_threads=web_threads,
         database_pool=read.whole("DATABASE_POOL", web_threads, least=1, most=256),
-        ai_engine=read.choice("AI_ENGINE", "auto", ("auto", "gemini", "local")),
+        ai_engine=ai_engine,
         ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
         ai_fallback=read.switch("AI_FALLBACK", True),
-        gemini_api_key=read.optional("GEMINI_API_KEY"),
+        gemini_api_key=gemini_api_key,
         gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
-        gemini_endpoint=read.optional("GEMINI_ENDPOINT"),
+        gemini_endpoint=read.address("GEMINI_ENDPOINT"),
         ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
@@ -140,6 +146,20 @@ class _Reader:
             if value.lower() == word:
                 return word
         raise ConfigError(f"{name} is {value!r}, but must be one of: {', '.join(allowed)}.")
+
+    def address(self, name: str) -> str | None:
+        """An http or https address without a trailing slash."""
+        value = self.optional(name)
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or "?" in value or "#" in value:
+            raise ConfigError(f"{name} is {value!r}, but must look like https://support.example.com.")
+        return value.rstrip("/")
 
     def switch(self, name: str, default: bool) -> bool:
         value = self.text(name, "on" if default else "off").lower()
@@ -177,14 +197,9 @@ def _database_url(value: str | None) -> str | None:
     return f"postgresql+psycopg://{rest}"
 
 
-def _public_url(value: str | None, host: str, port: int) -> str:
-    if value is None:
-        shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  (compared, not bound)
-        return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"PUBLIC_URL is {value!r}, but must look like https://support.example.com.")
-    return value.rstrip("/")
+def _own_url(host: str, port: int) -> str:
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  (compared, not bound)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 def _secret_key(value: str | None, data_dir: Path, *, embedded: bool) -> str:
