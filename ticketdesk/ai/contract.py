@@ -37,7 +37,7 @@ class EngineError(Exception):
 
     ``kind`` is a short stable word for counting (``timeout``, ``quota``,
     ``overloaded``, ``model``, ``key``, ``blocked``, ``malformed``, ``busy``,
-    ``unreachable``). ``str()`` is a sentence for the operator that says what to do.
+    ``unreachable``, ``internal``). ``str()`` is a sentence for the operator that says what to do.
     """
 
     def __init__(self, kind: str, sentence: str) -> None:
@@ -57,3 +57,10 @@ class Engine(Protocol):
         Raises:
             EngineError: there is no usable answer.
         """
+
+
+class RemoteEngine(Engine, Protocol):
+    """An engine outside this house."""
+
+    def warm(self) -> None:
+        """Do what the first answer would otherwise wait for, such as importing a client library."""
