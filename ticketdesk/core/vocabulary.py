@@ -39,6 +39,11 @@ class Status(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
 
+    @property
+    def rank(self) -> int:
+        """0 for open to 3 for closed, the order of a ticket's way."""
+        return list(Status).index(self)
+
 
 DEFAULT_CATEGORY = Category.GENERAL
 DEFAULT_PRIORITY = Priority.MEDIUM

@@ -1,0 +1,49 @@
+"""Runs the migrations online, on the app's own engine.
+
+Each migration has its own transaction and gives up soon where it cannot have a
+lock, so that a migration which waits never makes the whole desk wait behind it.
+"""
+
+from typing import Any
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import text
+
+# One number for all: two processes that migrate at once go one after the other.
+MIGRATION_LOCK = 7_402_116_001
+
+
+def is_ours(obj: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
+    """Leave the job queue's own tables to its own schema."""
+    table = name if kind == "table" else getattr(getattr(obj, "table", None), "name", None)
+    return not (table or "").startswith("procrastinate_")
+
+
+def run() -> None:
+    """Bring the database to the wanted revision."""
+    migrate = current_app.extensions["migrate"]
+    with migrate.db.engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+        connection.execute(text("SET lock_timeout = '3s'"))
+        connection.execute(text("SET statement_timeout = '15min'"))
+        connection.commit()
+        try:
+            context.configure(
+                connection=connection,
+                target_metadata=migrate.db.metadata,
+                include_object=is_ours,
+                transaction_per_migration=True,
+                compare_server_default=False,
+                **migrate.configure_args,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+        finally:
+            # A session-level lock outlives a rollback, and the pool would keep the session.
+            connection.invalidate()
+
+
+if context.is_offline_mode():
+    raise SystemExit("Migrations run on a live database only; leave out --sql.")
+run()

@@ -1,0 +1,57 @@
+"""Who may do what, as one table over the routes.
+
+The gate looks every request up here before its view runs. A route without a
+line is refused for everybody, so that forgetting one is found at once.
+"""
+
+from enum import Enum, auto
+from fnmatch import fnmatchcase
+from functools import cache
+
+
+class Need(Enum):
+    """What a route asks of its caller."""
+
+    NOTHING = auto()
+    """Anyone; where the path holds a customer's link, knowing the link is the key."""
+    READ = auto()
+    """A token with any scope, or a staff session."""
+    WRITE = auto()
+    """A token with the write scope, or a staff session with the CSRF header."""
+    STAFF = auto()
+    """A staff session."""
+    ADMIN = auto()
+    """A staff session of an admin."""
+
+
+# Endpoints by pattern; the first that fits counts.
+ROUTES: tuple[tuple[str, Need], ...] = (
+    ("static", Need.NOTHING),
+    ("health.*", Need.NOTHING),
+    ("portal.*", Need.NOTHING),
+    ("api.create_ticket", Need.NOTHING),
+    ("api.classify", Need.NOTHING),
+    ("api.openapi", Need.NOTHING),
+    ("api.docs", Need.NOTHING),
+    ("api.list_tickets", Need.READ),
+    ("api.show_ticket", Need.READ),
+    ("api.stats", Need.READ),
+    ("api.change_ticket", Need.WRITE),
+    ("sign_in.set_up", Need.NOTHING),
+    ("sign_in.sign_in", Need.NOTHING),
+    ("sign_in.*", Need.STAFF),
+    ("admin.static", Need.NOTHING),
+    ("staff_accounts.*", Need.ADMIN),
+    ("tokens.*", Need.ADMIN),
+    ("admin.*", Need.STAFF),
+    ("queue.*", Need.STAFF),
+    ("ticket.*", Need.STAFF),
+    ("suggestions.*", Need.STAFF),
+    ("jobs.*", Need.ADMIN),
+)
+
+
+@cache
+def need_of(endpoint: str) -> Need | None:
+    """What the route asks for, or None where it is not in the table."""
+    return next((need for pattern, need in ROUTES if fnmatchcase(endpoint, pattern)), None)

@@ -1,0 +1,42 @@
+"""The job queue: procrastinate on the same PostgreSQL.
+
+A job is enqueued on the connection of the caller's transaction, so it exists
+exactly when what caused it exists. A worker that is killed leaves its job to be
+run again, so every task must be safe to run twice.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import procrastinate
+from flask import current_app
+from procrastinate.tasks import Task
+
+from ticketdesk.extensions import db
+
+# Failed work is tried again after 10 s, 40 s, 160 s and so on; a provider's hiccup is over by then.
+RETRY = procrastinate.RetryStrategy(max_attempts=6, exponential_wait=4)
+
+queue = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+
+def task(name: str) -> Callable[[Callable[..., None]], "Task[..., None, ...]"]:
+    """Make a function a task. The worker is its door: each run has its own session and one commit."""
+
+    def decorate(function: Callable[..., None]) -> "Task[..., None, ...]":
+        @functools.wraps(function)
+        def run(**arguments: Any) -> None:
+            with current_app._get_current_object().app_context():  # type: ignore[attr-defined]
+                function(**arguments)
+                db.session.commit()
+
+        return queue.task(name=name, retry=RETRY)(run)
+
+    return decorate
+
+
+def enqueue(job: "Task[..., None, ...]", **arguments: Any) -> None:
+    """Add a job to the caller's transaction; the arguments must be JSON."""
+    connection = db.session.connection().connection.dbapi_connection
+    job.configure(connection=connection).defer(**arguments)

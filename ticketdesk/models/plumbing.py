@@ -1,0 +1,39 @@
+"""Tables that serve the doors rather than the domain."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ticketdesk.extensions import Base
+from ticketdesk.models.columns import created_moment, moment
+
+
+class IdempotencyKey(Base):
+    """A creating request that was carried out, so that its repetition is answered and not carried out again.
+
+    ``key`` is the SHA-256 of who asked and the key they chose, ``request_hash`` that of the body.
+    """
+
+    __tablename__ = "idempotency_key"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    ticket_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("ticket.id"))
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[created_moment]
+
+    __table_args__ = (Index("ix_idempotency_key_created", "created_at"),)
+
+
+class RateLimit(Base):
+    """A fixed window's counter; unlogged, because losing it in a crash costs nothing."""
+
+    __tablename__ = "rate_limit"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    hits: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[moment]
+
+    __table_args__ = (Index("ix_rate_limit_expires", "expires_at"), {"prefixes": ["UNLOGGED"]})

@@ -1,0 +1,100 @@
+"""A customer's ticket."""
+
+import uuid
+
+from sqlalchemy import BigInteger, CheckConstraint, FetchedValue, Identity, Index, Integer, String, Text, text
+from sqlalchemy.dialects.postgresql import TSVECTOR, UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ticketdesk.core.vocabulary import (
+    DEFAULT_CATEGORY,
+    DEFAULT_PRIORITY,
+    DESCRIPTION_MAX,
+    EMAIL_MAX,
+    NAME_MAX,
+    TITLE_MAX,
+    Category,
+    Priority,
+    SetBy,
+    Status,
+)
+from ticketdesk.extensions import Base
+from ticketdesk.models.columns import created_moment, length, one_of, word
+
+REFERENCE_PREFIX = "TD-"
+FIRST_ID = 1001
+
+# The order people mean by a word, as SQL; the list sorts by these very expressions, so that their indexes serve it.
+PRIORITY_RANK = "array_position(ARRAY['low', 'medium', 'high', 'critical']::varchar[], priority)"
+STATUS_RANK = "array_position(ARRAY['open', 'in_progress', 'resolved', 'closed']::varchar[], status)"
+
+
+class Ticket(Base):
+    """One request of a customer to the desk.
+
+    ``version`` and ``updated_at`` are kept by a trigger, so that every way to
+    change a row counts; ``search_vector`` is kept by another.
+    ``link_id`` is the customer's key to the ticket: whoever knows it sees the ticket.
+    """
+
+    __tablename__ = "ticket"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(start=FIRST_ID), primary_key=True)
+    link_id: Mapped[uuid.UUID] = mapped_column(UUID, server_default=text("gen_random_uuid()"), unique=True)
+    title: Mapped[str] = mapped_column(String(TITLE_MAX))
+    description: Mapped[str] = mapped_column(Text)
+    requester_name: Mapped[str | None] = mapped_column(String(NAME_MAX))
+    requester_email: Mapped[str | None] = mapped_column(String(EMAIL_MAX))
+    category: Mapped[word] = mapped_column(server_default=DEFAULT_CATEGORY)
+    category_set_by: Mapped[word] = mapped_column(server_default=SetBy.DEFAULT)
+    priority: Mapped[word] = mapped_column(server_default=DEFAULT_PRIORITY)
+    priority_set_by: Mapped[word] = mapped_column(server_default=SetBy.DEFAULT)
+    status: Mapped[word] = mapped_column(server_default=Status.OPEN)
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"), server_onupdate=FetchedValue())
+    created_at: Mapped[created_moment]
+    updated_at: Mapped[created_moment] = mapped_column(server_onupdate=FetchedValue())
+    search_vector: Mapped[str | None] = mapped_column(
+        TSVECTOR, FetchedValue(), server_onupdate=FetchedValue(), deferred=True, deferred_raiseload=True
+    )
+
+    __table_args__ = (
+        one_of("category", Category),
+        one_of("priority", Priority),
+        one_of("status", Status),
+        one_of("category_set_by", SetBy),
+        one_of("priority_set_by", SetBy),
+        length("title", 1, TITLE_MAX),
+        length("description", 1, DESCRIPTION_MAX),
+        length("requester_name", 1, NAME_MAX),
+        CheckConstraint(r"requester_email ~ '^[^@[:space:]]+@[^@[:space:]]+$'", name="requester_email_form"),
+        # All ascending: read backwards they give the newest first, for one value of the leading column or for all.
+        Index("ix_ticket_created", "created_at", "id"),
+        Index("ix_ticket_updated", "updated_at", "id"),
+        Index("ix_ticket_category", "category", "created_at", "id"),
+        Index("ix_ticket_status", "status", "created_at", "id"),
+        Index("ix_ticket_status_priority", "status", "priority", "created_at", "id"),
+        Index("ix_ticket_priority_rank", text(PRIORITY_RANK), "created_at", "id"),
+        Index("ix_ticket_status_rank", text(STATUS_RANK), "created_at", "id"),
+        Index("ix_ticket_requester", text("lower(requester_email)"), "created_at", "id"),
+        Index("ix_ticket_search", "search_vector", postgresql_using="gin"),
+    )
+
+    @property
+    def reference(self) -> str:
+        """How people name the ticket, such as TD-1042."""
+        return reference_of(self.id)
+
+    @property
+    def classified_by(self) -> str:
+        """Who or what classified the ticket: an engine or the fallback where either field is theirs, else the human."""
+        return classified_by(self.category_set_by, self.priority_set_by)
+
+
+def reference_of(ticket_id: int) -> str:
+    """The public reference of the ticket with this id."""
+    return f"{REFERENCE_PREFIX}{ticket_id}"
+
+
+def classified_by(category_set_by: str, priority_set_by: str) -> str:
+    """One word for both fields; where they differ, a machine's part outweighs a human's."""
+    return priority_set_by if SetBy(category_set_by).is_human else category_set_by
