@@ -1,0 +1,86 @@
+"""The application: configuration, extensions, doors. No query, migration or network call happens here."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import Settings, load
+from ticketdesk import cli, embedded, error_handlers, events, gate, health, reactions
+from ticketdesk.accounts import limits
+from ticketdesk.ai.suggest import Suggester
+from ticketdesk.api import views as api
+from ticketdesk.core import logs
+from ticketdesk.extensions import csrf, db, limiter, login, migrate
+from ticketdesk.portal import views as portal
+from ticketdesk.staff import console
+
+ROOT = Path(__file__).resolve().parent.parent
+# Statements are bounded, so that a bad one costs its sender and not the desk.
+STATEMENT_TIMEOUTS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+REQUEST_MAX = 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the app.
+
+    Raises:
+        config.ConfigError: a setting is missing or wrong.
+    """
+    settings = settings or load()
+    logs.configure(settings.log_format)
+    app = Flask(__name__)
+    app.config.from_mapping(_flask_config(settings))
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.extensions["suggester"] = Suggester.from_settings(settings)
+    events.follow(reactions.REACTIONS)
+
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
+    csrf.init_app(app)
+    login.init_app(app)
+    limiter.init_app(app)
+
+    error_handlers.install(app)
+    gate.install(app)
+    csrf.exempt(api.blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(portal.blueprint)
+    app.register_blueprint(api.blueprint)
+    console.install(app)
+    cli.install(app)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "SETTINGS": settings,
+        "DESK_NAME": settings.desk_name,
+        "PUBLIC_URL": settings.public_url,
+        "SECRET_KEY": settings.secret_key,
+        "MAX_CONTENT_LENGTH": REQUEST_MAX,
+        "MAX_FORM_MEMORY_SIZE": REQUEST_MAX,
+        "SESSION_COOKIE_NAME": "ticketdesk",
+        "SESSION_COOKIE_SECURE": settings.https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        # A form that stayed open over lunch is sent all the same: the token lives as long as the session.
+        "WTF_CSRF_TIME_LIMIT": None,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url or embedded.socket_url(settings.data_dir, "ticketdesk"),
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": settings.database_pool,
+            "max_overflow": 2,
+            "pool_timeout": 5,
+            "pool_pre_ping": True,
+            "connect_args": {"connect_timeout": 5, "options": STATEMENT_TIMEOUTS, "application_name": "ticketdesk"},
+        },
+        "RATELIMIT_ENABLED": settings.ratelimit_enabled,
+        "RATELIMIT_STORAGE_URI": settings.ratelimit_storage or f"{limits.SCHEME}://",
+        "RATELIMIT_CREATE": settings.ratelimit_create,
+        "RATELIMIT_CLASSIFY": settings.ratelimit_classify,
+    }

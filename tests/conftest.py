@@ -1,0 +1,195 @@
+"""The ground every test stands on: a real PostgreSQL, migrated once, and a transaction a test.
+
+One cluster is kept for the checkout. A template database is migrated once for
+each state of the migrations, and each pytest worker has a clone of it. A test's
+work happens in an outer transaction on one connection and is rolled back.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import flask_migrate
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from config import Settings, load
+from tests.factories import make_staff, make_token
+from ticketdesk import create_app, embedded
+from ticketdesk.extensions import db
+from ticketdesk.models import Role, Scope
+
+ROOT = Path(__file__).resolve().parent.parent
+CLUSTER = ROOT / "var" / "test"
+SECRET_KEY = "a-secret-key-for-tests-that-is-long-enough"
+
+
+def settings_for(database_url: str, **environ: str) -> Settings:
+    """Settings as from an environment that sets nothing but these."""
+    given = {
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": SECRET_KEY,
+        "PUBLIC_URL": "http://desk.test",
+        "LOG_FORMAT": "console",
+        "RATELIMIT_ENABLED": "off",
+    }
+    return load(given | environ, env_file=None)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[embedded.Cluster]:
+    """The checkout's PostgreSQL for tests, without fsync; it stops with the last process that uses it."""
+    cluster = embedded.hold(CLUSTER, test=True)
+    yield cluster
+    cluster.release()
+
+
+@pytest.fixture(scope="session")
+def template(cluster: embedded.Cluster) -> str:
+    """The name of a database that is migrated and empty, to be cloned."""
+    migrations = sorted((ROOT / "migrations").rglob("*.py"))
+    state = hashlib.sha256(b"".join(path.read_bytes() for path in migrations)).hexdigest()[:12]
+    name = f"template_{state}"
+    with (CLUSTER / "template.lock").open("w") as lock, _administering(cluster) as connection:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if found is None:
+            draft = f"{name}_{os.getpid()}"
+            cluster.create_database(draft)
+            with opened(create_app(settings_for(cluster.url(draft)))) as app, app.app_context():
+                flask_migrate.upgrade()
+            connection.execute(f'ALTER DATABASE "{draft}" RENAME TO "{name}"'.encode())
+    return name
+
+
+def _administering(cluster: embedded.Cluster) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(cluster.dsn("postgres"), autocommit=True)
+
+
+@contextmanager
+def cloned(cluster: embedded.Cluster, template: str, name: str) -> Iterator[str]:
+    """The URL of a fresh clone of the template, dropped at the end."""
+    with _administering(cluster) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        try:
+            yield cluster.url(name)
+        finally:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(scope="session")
+def database_url(cluster: embedded.Cluster, template: str, worker_id: str) -> Iterator[str]:
+    """This pytest worker's own database, for tests that roll back."""
+    with cloned(cluster, template, f"test_{worker_id}_{os.getpid()}") as url:
+        yield url
+
+
+@pytest.fixture
+def committed_url(cluster: embedded.Cluster, template: str, worker_id: str) -> Iterator[str]:
+    """A database of one test's own, for tests whose parts commit: other processes, threads, a browser."""
+    with cloned(cluster, template, f"own_{worker_id}_{os.getpid()}") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def plain_app(database_url: str) -> Iterator[Flask]:
+    """The app with default settings; take `app` in tests, which rolls back."""
+    with opened(create_app(settings_for(database_url))) as app:
+        yield app
+
+
+@contextmanager
+def opened(app: Flask) -> Iterator[Flask]:
+    """The app, whose database connections are closed at the end."""
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@contextmanager
+def rolled_back(app: Flask) -> Iterator[Flask]:
+    """Let all of the app's work happen in one outer transaction that is rolled back.
+
+    Every commit of the app releases a savepoint. Constraints and triggers are the
+    database's own, as in production.
+    """
+    with app.app_context():
+        engines = cast("dict[str | None, object]", db.engines)
+        engine = db.engine
+        connection = engine.connect()
+        outer = connection.begin()
+        # The engine's place is taken by the connection: sessions bind to what they find there.
+        engines[None] = connection
+        db.session.remove()
+        db.session.configure(join_transaction_mode="create_savepoint")
+        try:
+            yield app
+        finally:
+            db.session.remove()
+            engines[None] = engine
+            outer.rollback()
+            connection.close()
+
+
+@pytest.fixture
+def app(plain_app: Flask) -> Iterator[Flask]:
+    """The app, with everything rolled back at the end."""
+    with rolled_back(plain_app) as app:
+        yield app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody who is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def bearer(app: Flask) -> Callable[[Scope], dict[str, str]]:
+    """The Authorization header of a new token with the scope."""
+
+    def header(scope: Scope) -> dict[str, str]:
+        return {"Authorization": f"Bearer {make_token(scope)}"}
+
+    return header
+
+
+@pytest.fixture
+def reader(bearer: Callable[[Scope], dict[str, str]]) -> dict[str, str]:
+    """The headers of a program that may read."""
+    return bearer(Scope.READ)
+
+
+@pytest.fixture
+def writer(bearer: Callable[[Scope], dict[str, str]]) -> dict[str, str]:
+    """The headers of a program that may write."""
+    return bearer(Scope.WRITE)
+
+
+@pytest.fixture
+def agent(app: Flask) -> FlaskClient:
+    """A signed-in agent."""
+    return signed_in(app, Role.AGENT)
+
+
+@pytest.fixture
+def admin(app: Flask) -> FlaskClient:
+    """A signed-in admin."""
+    return signed_in(app, Role.ADMIN)
+
+
+def signed_in(app: Flask, role: Role) -> FlaskClient:
+    """A client with the session of a new staff account."""
+    staff = make_staff(role)
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = staff.get_id()
+        session["_fresh"] = True
+    return client

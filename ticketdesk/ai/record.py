@@ -1,0 +1,48 @@
+"""Keeping what the engines proposed next to what people chose."""
+
+from sqlalchemy import select
+
+from ticketdesk.ai.suggest import Suggestion
+from ticketdesk.extensions import db
+from ticketdesk.models import AiSuggestion, Occasion, Ticket
+
+
+def record(suggestion: Suggestion, occasion: Occasion, ticket: Ticket | None = None) -> AiSuggestion:
+    """Add the suggestion to the caller's transaction."""
+    row = AiSuggestion(
+        ticket_id=ticket.id if ticket else None,
+        occasion=occasion,
+        engine=suggestion.engine,
+        model=suggestion.model,
+        failure=suggestion.failure,
+        category=suggestion.category,
+        priority=suggestion.priority,
+        category_confidence=suggestion.category_confidence,
+        priority_confidence=suggestion.priority_confidence,
+        guesses=[{"category": guess.category, "confidence": guess.confidence} for guess in suggestion.guesses],
+        words=list(suggestion.words),
+        took_ms=suggestion.took_ms,
+    )
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def attach(row: AiSuggestion, ticket: Ticket) -> None:
+    """Say which ticket the text became, and what its sender chose over the proposal."""
+    row.ticket_id = ticket.id
+    row.chosen_category, row.chosen_priority = ticket.category, ticket.priority
+
+
+def note_choice(ticket: Ticket) -> None:
+    """Write what a human decided into the ticket's latest suggestion, if it has one."""
+    row = latest(ticket.id)
+    if row is not None:
+        row.chosen_category, row.chosen_priority = ticket.category, ticket.priority
+
+
+def latest(ticket_id: int) -> AiSuggestion | None:
+    """The last suggestion about this ticket."""
+    return db.session.scalar(
+        select(AiSuggestion).where(AiSuggestion.ticket_id == ticket_id).order_by(AiSuggestion.id.desc()).limit(1)
+    )

@@ -1,0 +1,117 @@
+"""The one place that turns errors into answers.
+
+Programs get `application/problem+json` (RFC 9457) and people get a page. The
+path decides, not the Accept header, so that a mistyped `/api/…` address is JSON too.
+"""
+
+import math
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, redirect, render_template, request, url_for
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from ticketdesk.core import clock, errors
+from ticketdesk.extensions import db, limiter
+
+log = structlog.get_logger(__name__)
+
+STATUS: dict[type[errors.DomainError], HTTPStatus] = {
+    errors.Invalid: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.Stale: HTTPStatus.PRECONDITION_FAILED,
+    errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+# What Werkzeug says itself is written for developers; these speak to whoever sent the request.
+SENTENCES = {
+    HTTPStatus.BAD_REQUEST: "The request cannot be read.",
+    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This is more than the desk takes in one request.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Send JSON, with “Content-Type: application/json”.",
+    HTTPStatus.TOO_MANY_REQUESTS: "You are sending more than the desk takes from one place; wait a moment and repeat.",
+}
+
+
+def install(app: Flask) -> None:
+    """Register the handlers."""
+    app.register_error_handler(errors.DomainError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
+        app.register_error_handler(kind, _database_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _domain_error(error: errors.DomainError) -> AnyResponse:
+    db.session.rollback()
+    if isinstance(error, errors.Unauthenticated) and not _for_programs():
+        return redirect(url_for("sign_in.sign_in", next=request.full_path.rstrip("?")))
+    status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
+    response = _answer(status, str(error), faults=error.faults if isinstance(error, errors.Invalid) else ())
+    if isinstance(error, errors.TooManyAttempts | errors.Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _http_error(error: HTTPException) -> AnyResponse:
+    db.session.rollback()
+    status = HTTPStatus(error.code or 500)
+    if isinstance(error, RequestRedirect) and not _for_programs():
+        return error.get_response()
+    response = _answer(status, SENTENCES.get(status, error.description or status.phrase))
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    if limiter.current_limit is not None and status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = limiter.current_limit.reset_at - clock.now().timestamp()
+        response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    if isinstance(error, RequestRedirect):
+        response.headers["Location"] = error.new_url
+    return response
+
+
+def _database_error(error: Exception) -> AnyResponse:
+    db.session.rollback()
+    log.error("database_unavailable", error=type(error).__name__, reason=str(getattr(error, "orig", error)))
+    return _domain_error(errors.Unavailable("The desk cannot reach its database right now; try again in a moment."))
+
+
+def _unexpected(error: Exception) -> AnyResponse:
+    db.session.rollback()
+    log.exception("unexpected_error", error=type(error).__name__)
+    return _answer(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Something went wrong on our side. It has been written down; please try again.",
+    )
+
+
+def _for_programs() -> bool:
+    return request.path.startswith("/api/") or request.path in {"/api", "/healthz", "/readyz"}
+
+
+def _answer(status: HTTPStatus, sentence: str, faults: tuple[errors.FieldFault, ...] = ()) -> Response:
+    if not _for_programs():
+        page = render_template("errors/error.html", status=status, sentence=sentence, faults=faults)
+        return Response(page, status, mimetype="text/html")
+    problem: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "detail": sentence,
+    }
+    if faults:
+        problem["errors"] = [{"field": fault.field, "message": fault.message} for fault in faults]
+    return Response(orjson.dumps(problem), status, mimetype="application/problem+json")

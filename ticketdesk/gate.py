@@ -1,0 +1,158 @@
+"""What every request passes before its view: who calls, and whether they may.
+
+The gate reads the table in `accounts.permissions`; the doors then ask it who
+the caller is. Nothing but the gate and the doors touches Flask's request.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
+
+from ticketdesk.accounts import service as accounts
+from ticketdesk.accounts.permissions import Need, need_of
+from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
+from ticketdesk.core.errors import Forbidden, Unauthenticated
+from ticketdesk.extensions import csrf, db, login
+from ticketdesk.models import ApiToken, Role, Scope, Staff
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends the request: a signed-in person, a program with a token, or anybody."""
+
+    staff: Staff | None = None
+    token: ApiToken | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as an actor for verbs."""
+        if self.token is not None:
+            return Actor(ActorKind.TOKEN, self.token.id, self.token.name)
+        if self.staff is not None:
+            return Actor(ActorKind.STAFF, self.staff.id, self.staff.name)
+        return CUSTOMER
+
+    def may(self, need: Need) -> bool:
+        """Whether a route with this need is open to the caller."""
+        match need:
+            case Need.NOTHING:
+                return True
+            case Need.READ:
+                return self.token is not None or self.staff is not None
+            case Need.WRITE:
+                return self.staff is not None or (self.token is not None and self.token.scope == Scope.WRITE)
+            case Need.STAFF:
+                return self.staff is not None
+            case Need.ADMIN:
+                return self.staff is not None and self.staff.role == Role.ADMIN
+
+
+def caller() -> Caller:
+    """The caller of the request at hand."""
+    found: Caller = g.caller
+    return found
+
+
+def install(app: Flask) -> None:
+    """Put the gate before every view of the app."""
+    app.before_request(_open_or_refuse)
+    app.after_request(_secure)
+
+
+@login.user_loader  # type: ignore[untyped-decorator]
+def _load_staff(session_id: str) -> Staff | None:
+    """The signed-in person, unless their sessions were ended since."""
+    staff_id, _, session_key = session_id.partition(":")
+    staff = db.session.get(Staff, int(staff_id)) if staff_id.isdecimal() else None
+    return staff if staff is not None and staff.active and staff.session_key == session_key else None
+
+
+def _open_or_refuse() -> None:
+    g.request_id = uuid.uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id, path=request.path)
+    g.caller = Caller()
+    if request.endpoint is None:
+        return
+    need = need_of(request.endpoint)
+    if need is None:
+        raise Forbidden("This page has no entry in the table of permissions, so nobody may open it.")
+    if request.endpoint.endswith("static"):
+        return
+    g.caller = _identify(need)
+    if g.caller.may(need):
+        return
+    if g.caller == Caller():
+        raise Unauthenticated("Sign in, or send a token as “Authorization: Bearer …”.")
+    if need is Need.WRITE:
+        raise Forbidden("This token may only read; it takes one with the scope “write”.")
+    raise Forbidden("Your account may not do this; ask an admin.")
+
+
+def _identify(need: Need) -> Caller:
+    if request.blueprint == "api":
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme:
+            return _program(scheme, secret)
+    if request.blueprint == "health":
+        return Caller()
+    staff = current_user._get_current_object()
+    if not isinstance(staff, Staff):
+        return Caller()
+    if request.blueprint == "api" and request.method not in SAFE_METHODS:
+        # The browser sends the session by itself, also when another site makes it send the
+        # request. What anybody may do is then done as anybody; the rest takes the CSRF header.
+        try:
+            csrf.protect()
+        except CSRFError as error:
+            if need is Need.NOTHING:
+                return Caller()
+            raise Forbidden(f"With a staff session this takes the header X-CSRFToken. {error.description}") from None
+    return Caller(staff=staff)
+
+
+def _program(scheme: str, secret: str) -> Caller:
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("Send the token as “Authorization: Bearer …”.")
+    token = accounts.token_holder(secret.strip())
+    if accounts.note_token_use(token):
+        db.session.commit()
+    return Caller(token=token)
+
+
+def _secure(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        headers.setdefault("Strict-Transport-Security", "max-age=15552000")
+    # Not `no-store`: the browser's back button would then lose what was typed into a form.
+    headers.setdefault("Cache-Control", "private, no-cache")
+    if "request_id" in g:
+        headers.setdefault("X-Request-ID", g.request_id)
+    return response

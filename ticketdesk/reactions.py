@@ -1,0 +1,17 @@
+"""What follows from what: event kinds and the jobs they set off."""
+
+from ticketdesk.events import Reaction
+from ticketdesk.jobs.queue import enqueue
+from ticketdesk.models import Event, EventKind, Ticket
+from ticketdesk.tickets import jobs as ticket_jobs
+
+
+def classify_later(event: Event, ticket: Ticket) -> None:
+    """A ticket that no engine has classified in time is classified by a job."""
+    if ticket_jobs.waits_for_engine(ticket):
+        enqueue(ticket_jobs.classify, ticket_id=ticket.id)
+
+
+REACTIONS: dict[EventKind, tuple[Reaction, ...]] = {
+    EventKind.CREATED: (classify_later,),
+}

@@ -1,0 +1,41 @@
+"""Reading what someone typed into a search box."""
+
+import re
+
+from sqlalchemy import ColumnElement, Text, cast, func, literal, or_, text
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from ticketdesk.models import Ticket
+from ticketdesk.models.ticket import REFERENCE_PREFIX
+
+QUERY_MAX = 500
+BIGINT_MAX = 2**63 - 1
+
+_REFERENCE = re.compile(rf"\s*{REFERENCE_PREFIX}(\d{{1,19}})\s*", re.IGNORECASE | re.ASCII)
+
+
+def matching(typed: str) -> ColumnElement[bool] | None:
+    """The condition that a ticket matches what was typed, or None where that holds no word.
+
+    Words must all occur; ``"…"`` is a phrase, ``or`` and ``-`` work as in a web
+    search, and the last word also counts as a beginning. Case and accents do not
+    matter. A reference such as TD-1042 also finds that ticket itself.
+    Only the first 500 characters are read.
+    """
+    typed = typed.replace("\x00", " ")[:QUERY_MAX].encode("utf-8", "replace").decode("utf-8")
+    if not typed.strip():
+        return None
+    words = Ticket.search_vector.op("@@")(_tsquery(typed))
+    reference = _REFERENCE.fullmatch(typed)
+    if reference and int(reference[1]) <= BIGINT_MAX:
+        return or_(Ticket.id == int(reference[1]), words)
+    return words
+
+
+def _tsquery(typed: str) -> ColumnElement[str]:
+    query = func.websearch_to_tsquery(text("'simple'"), func.ticketdesk_fold(literal(typed)), type_=TSQUERY)
+    if not typed[-1].isalnum():
+        return query
+    # The last word is still being typed: its lexeme ends the query's text form, where `:*` makes it a prefix.
+    # A query of stop characters alone has an empty text form and stays empty.
+    return cast(func.nullif(cast(query, Text), "") + ":*", TSQUERY)

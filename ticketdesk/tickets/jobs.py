@@ -1,0 +1,35 @@
+"""What is done about tickets after the answer has gone out."""
+
+from flask import current_app
+
+from ticketdesk.ai import record
+from ticketdesk.ai.suggest import Suggester
+from ticketdesk.core.vocabulary import SetBy
+from ticketdesk.extensions import db
+from ticketdesk.jobs.queue import task
+from ticketdesk.models import Occasion, Ticket
+from ticketdesk.tickets import service
+
+
+@task("tickets.classify")
+def classify(ticket_id: int) -> None:
+    """Ask the engines about a ticket that was created without their answer, unless a human chose meanwhile.
+
+    Safe to run twice: the second run finds nothing that is still the default.
+    """
+    ticket = db.session.get(Ticket, ticket_id)
+    if ticket is None or not waits_for_engine(ticket):
+        return
+    title, description = ticket.title, ticket.description
+    # The engines may think for seconds; no transaction stays open meanwhile.
+    db.session.rollback()
+    suggester: Suggester = current_app.extensions["suggester"]
+    suggestion = suggester.suggest(title, description)
+    ticket = service.locked(ticket_id)
+    record.record(suggestion, Occasion.JOB, ticket)
+    service.apply_suggestion(ticket, suggestion)
+
+
+def waits_for_engine(ticket: Ticket) -> bool:
+    """Whether a field is still the default that nobody chose."""
+    return SetBy.DEFAULT in {ticket.category_set_by, ticket.priority_set_by}

@@ -1,0 +1,72 @@
+"""The one JSON face of tickets and events, for the API, webhooks and exports alike."""
+
+from typing import Any, Protocol
+
+from ticketdesk.ai.suggest import Suggestion
+from ticketdesk.models import Event, Ticket, classified_by, reference_of
+
+
+class TicketColumns(Protocol):
+    """What a ticket's JSON is made from: a `Ticket`, or a list's row with the same columns."""
+
+    id: Any
+    title: Any
+    description: Any
+    requester_name: Any
+    requester_email: Any
+    category: Any
+    category_set_by: Any
+    priority: Any
+    priority_set_by: Any
+    status: Any
+    created_at: Any
+    updated_at: Any
+
+
+def ticket(row: TicketColumns) -> dict[str, Any]:
+    """A ticket as JSON values; times stay datetimes for the encoder."""
+    return {
+        "id": row.id,
+        "reference": reference_of(row.id),
+        "title": row.title,
+        "description": row.description,
+        "category": row.category,
+        "priority": row.priority,
+        "status": row.status,
+        "requester_name": row.requester_name,
+        "requester_email": row.requester_email,
+        "classified_by": classified_by(row.category_set_by, row.priority_set_by),
+        "category_set_by": row.category_set_by,
+        "priority_set_by": row.priority_set_by,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def event(row: Event) -> dict[str, Any]:
+    """An event as JSON values."""
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "actor": {"kind": row.actor_kind, "id": row.actor_id, "label": row.actor_label},
+        "data": row.data,
+        "created_at": row.created_at,
+    }
+
+
+def suggestion(given: Suggestion) -> dict[str, Any]:
+    """An engine's answer as JSON values."""
+    return {
+        "suggested_category": given.category,
+        "suggested_priority": given.priority,
+        "confidence": {"category": given.category_confidence, "priority": given.priority_confidence},
+        "guesses": [{"category": guess.category, "confidence": guess.confidence} for guess in given.guesses],
+        "engine": given.engine,
+        "model": given.model,
+        "took_ms": given.took_ms,
+    }
+
+
+def customer_url(ticket: Ticket, public_url: str) -> str:
+    """The customer's own link to the ticket; whoever has it sees the ticket, so it goes to its requester alone."""
+    return f"{public_url}/t/{ticket.link_id.hex}"

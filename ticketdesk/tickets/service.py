@@ -1,0 +1,229 @@
+"""The verbs of tickets. Nothing else writes a `Ticket`; the door commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from ticketdesk import events
+from ticketdesk.ai import record
+from ticketdesk.ai.suggest import Suggestion
+from ticketdesk.core.actors import SYSTEM, Actor, ActorKind
+from ticketdesk.core.errors import NotFound
+from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, SetBy, Status
+from ticketdesk.extensions import db
+from ticketdesk.models import EventKind, Ticket
+from ticketdesk.tickets.rules import Checker
+
+BIGINT_MAX = 2**63 - 1
+
+Word = TypeVar("Word", Category, Priority)
+
+_CHOSEN_BY = {ActorKind.CUSTOMER: SetBy.CUSTOMER, ActorKind.STAFF: SetBy.STAFF, ActorKind.TOKEN: SetBy.API}
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """What a requester sends. A category or priority of None is left to the engines."""
+
+    title: str
+    description: str
+    requester_name: str | None = None
+    requester_email: str | None = None
+    category: Category | None = None
+    priority: Priority | None = None
+
+    def checked(self) -> "NewTicket":
+        """The same with clean texts.
+
+        Raises:
+            Invalid: values break rules; all are named.
+        """
+        check = Checker()
+        clean = NewTicket(
+            title=check.title(self.title),
+            description=check.description(self.description),
+            requester_name=check.name(self.requester_name),
+            requester_email=check.email(self.requester_email),
+            category=self.category,
+            priority=self.priority,
+        )
+        check.done()
+        return clean
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """New values for a ticket; None leaves a field as it is."""
+
+    title: str | None = None
+    category: Category | None = None
+    priority: Priority | None = None
+    status: Status | None = None
+
+
+def create_ticket(new: NewTicket, actor: Actor, suggestion: Suggestion | None = None, *, seen: bool = False) -> Ticket:
+    """Open a ticket.
+
+    What the requester left open is taken from ``suggestion``, else from the
+    defaults. ``seen`` says that the requester saw the suggestion before choosing:
+    what they let stand keeps the engine as its author.
+
+    Raises:
+        Invalid: values break rules; all are named.
+    """
+    new = new.checked()
+    category, category_set_by = _settle(
+        new.category, suggestion.category if suggestion else None, DEFAULT_CATEGORY, actor, suggestion, seen
+    )
+    priority, priority_set_by = _settle(
+        new.priority, suggestion.priority if suggestion else None, DEFAULT_PRIORITY, actor, suggestion, seen
+    )
+    ticket = Ticket(
+        title=new.title,
+        description=new.description,
+        requester_name=new.requester_name,
+        requester_email=new.requester_email,
+        category=category,
+        category_set_by=category_set_by,
+        priority=priority,
+        priority_set_by=priority_set_by,
+    )
+    db.session.add(ticket)
+    db.session.flush()
+    events.record(
+        EventKind.CREATED,
+        ticket,
+        actor,
+        category=category,
+        category_set_by=category_set_by,
+        priority=priority,
+        priority_set_by=priority_set_by,
+    )
+    return ticket
+
+
+def locked(ticket_id: int) -> Ticket:
+    """The ticket, locked until the transaction ends, so that two changes go one after the other.
+
+    Raises:
+        NotFound: there is no such ticket.
+    """
+    if not 0 < ticket_id <= BIGINT_MAX:
+        raise NotFound("There is no such ticket.")
+    ticket = db.session.scalar(
+        select(Ticket).where(Ticket.id == ticket_id).with_for_update().execution_options(populate_existing=True)
+    )
+    if ticket is None:
+        raise NotFound("There is no such ticket.")
+    return ticket
+
+
+def change(ticket: Ticket, changes: Changes, actor: Actor) -> bool:
+    """Carry out all ``changes`` on a locked ticket and say whether anything was different.
+
+    Raises:
+        Invalid: the title breaks a rule.
+    """
+    done = [
+        changes.title is not None and change_title(ticket, changes.title, actor),
+        changes.category is not None and change_category(ticket, changes.category, actor),
+        changes.priority is not None and change_priority(ticket, changes.priority, actor),
+        changes.status is not None and change_status(ticket, changes.status, actor),
+    ]
+    return any(done)
+
+
+def change_many(ticket_ids: Sequence[int], changes: Changes, actor: Actor) -> int:
+    """Change several tickets and return how many became different; ids that are not there are passed over."""
+    # Locked in the order of their ids, so that two bulk changes cannot wait for each other in a circle.
+    tickets = db.session.scalars(
+        select(Ticket)
+        .where(Ticket.id.in_(ticket_ids))
+        .order_by(Ticket.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    return sum(change(ticket, changes, actor) for ticket in tickets)
+
+
+def change_title(ticket: Ticket, title: str, actor: Actor) -> bool:
+    """Rename the ticket.
+
+    Raises:
+        Invalid: the title is empty or too long.
+    """
+    check = Checker()
+    title = check.title(title)
+    check.done()
+    return _change(ticket, "title", title, EventKind.TITLE_CHANGED, actor)
+
+
+def change_category(ticket: Ticket, category: Category, actor: Actor) -> bool:
+    """Say what the ticket is about."""
+    return _classify(ticket, "category", category, EventKind.CATEGORY_CHANGED, actor, _CHOSEN_BY[actor.kind])
+
+
+def change_priority(ticket: Ticket, priority: Priority, actor: Actor) -> bool:
+    """Say how urgent the ticket is."""
+    return _classify(ticket, "priority", priority, EventKind.PRIORITY_CHANGED, actor, _CHOSEN_BY[actor.kind])
+
+
+def change_status(ticket: Ticket, status: Status, actor: Actor) -> bool:
+    """Move the ticket; every status can follow every other, because people correct themselves."""
+    return _change(ticket, "status", status, EventKind.STATUS_CHANGED, actor)
+
+
+def apply_suggestion(ticket: Ticket, suggestion: Suggestion) -> bool:
+    """Fill what is still the default on a locked ticket; what a human chose meanwhile stays."""
+    if suggestion.engine is None:
+        return False
+    author = SetBy(suggestion.engine)
+    done = [
+        suggestion.category is not None
+        and ticket.category_set_by == SetBy.DEFAULT
+        and _classify(ticket, "category", suggestion.category, EventKind.CATEGORY_CHANGED, SYSTEM, author),
+        suggestion.priority is not None
+        and ticket.priority_set_by == SetBy.DEFAULT
+        and _classify(ticket, "priority", suggestion.priority, EventKind.PRIORITY_CHANGED, SYSTEM, author),
+    ]
+    return any(done)
+
+
+def _settle(
+    given: Word | None,
+    proposed: Word | None,
+    default: Word,
+    actor: Actor,
+    suggestion: Suggestion | None,
+    seen: bool,
+) -> tuple[Word, SetBy]:
+    """The value of one field of a new ticket, and who chose it."""
+    engine = SetBy(suggestion.engine) if suggestion and suggestion.engine else SetBy.DEFAULT
+    if given is None:
+        return (default, SetBy.DEFAULT) if proposed is None else (proposed, engine)
+    return given, engine if seen and given == proposed else _CHOSEN_BY[actor.kind]
+
+
+def _classify(
+    ticket: Ticket, field: str, value: Category | Priority, kind: EventKind, actor: Actor, author: SetBy
+) -> bool:
+    # An engine that agrees with the default still becomes the author, so that it is not asked again.
+    # A person who sends the present value changes nothing: forms and programs send whole tickets back.
+    if author.is_human and getattr(ticket, field) == value:
+        return False
+    setattr(ticket, f"{field}_set_by", author)
+    changed = _change(ticket, field, value, kind, actor, set_by=author)
+    if author.is_human:
+        record.note_choice(ticket)
+    return changed
+
+
+def _change(ticket: Ticket, field: str, value: str, kind: EventKind, actor: Actor, **more: str) -> bool:
+    before = getattr(ticket, field)
+    if value == before:
+        return False
+    setattr(ticket, field, value)
+    events.record(kind, ticket, actor, **{"from": before, "to": value}, **more)
+    return True
