@@ -14,11 +14,12 @@ depends_on = None
 
 # Case and accents are folded with core PostgreSQL alone, because the contrib
 # module unaccent is missing from the embedded server and from some hosted ones:
-# NFKD takes a letter and its accents apart, and the pattern drops the accents.
+# NFKD takes a letter and its accents apart, and the pattern drops the accents;
+# ß has no accent to lose, but people search for it as ss.
 FOLD = r"""
 CREATE FUNCTION ticketdesk_fold(words text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN regexp_replace(lower(normalize(words, NFKD)), '[\u0300-\u036f]', '', 'g')
+RETURN replace(regexp_replace(lower(normalize(words, NFKD)), '[\u0300-\u036f]', '', 'g'), 'ß', 'ss')
 """
 
 SEARCH_VECTOR = """

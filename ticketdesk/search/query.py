@@ -11,6 +11,7 @@ from ticketdesk.models.ticket import REFERENCE_PREFIX
 QUERY_MAX = 500
 BIGINT_MAX = 2**63 - 1
 
+_WORD = re.compile(r"\w")
 _REFERENCE = re.compile(rf"\s*{REFERENCE_PREFIX}(\d{{1,19}})\s*", re.IGNORECASE | re.ASCII)
 
 
@@ -23,7 +24,7 @@ def matching(typed: str) -> ColumnElement[bool] | None:
     Only the first 500 characters are read.
     """
     typed = typed.replace("\x00", " ")[:QUERY_MAX].encode("utf-8", "replace").decode("utf-8")
-    if not typed.strip():
+    if _WORD.search(typed) is None:
         return None
     words = Ticket.search_vector.op("@@")(_tsquery(typed))
     reference = _REFERENCE.fullmatch(typed)

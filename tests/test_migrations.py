@@ -1,0 +1,55 @@
+"""The schema's way up and down."""
+
+import flask_migrate
+import sqlalchemy as sa
+from flask import Flask
+
+from tests.conftest import opened, settings_for
+from ticketdesk import create_app, embedded
+from ticketdesk.extensions import db
+from ticketdesk.health import database_revision, wanted_revision
+
+
+def leftovers() -> set[str]:
+    """Everything in the database that a migration could have made."""
+    rows = db.session.execute(
+        sa.text(
+            """
+            SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+            UNION SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
+            """
+        )
+    )
+    names = {row.relname for row in rows}
+    return {name for name in names if not name.lstrip("_").startswith("alembic_version")}
+
+
+def test_down_leaves_nothing_and_up_again_works(cluster: embedded.Cluster, committed_url: str) -> None:
+    with opened(create_app(settings_for(committed_url))) as app, app.app_context():
+        assert database_revision() == wanted_revision()
+        db.session.rollback()
+        flask_migrate.downgrade(revision="base")
+        assert leftovers() == set()
+        db.session.rollback()
+        flask_migrate.upgrade()
+        assert database_revision() == wanted_revision()
+
+
+def test_a_database_behind_the_code_is_not_ready(committed_url: str) -> None:
+    with opened(create_app(settings_for(committed_url))) as app:
+        with app.app_context():
+            flask_migrate.downgrade(revision="0001")
+        answer = app.test_client().get("/readyz")
+        assert answer.status_code == 503
+        assert answer.mimetype == "application/problem+json"
+        assert b"flask db upgrade" in answer.data
+
+
+def test_an_app_without_its_database_is_alive_and_not_ready() -> None:
+    app: Flask = create_app(settings_for("postgresql://nobody@127.0.0.1:1/none"))
+    client = app.test_client()
+    assert client.get("/healthz").status_code == 200
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
