@@ -49,6 +49,9 @@ class Settings:
     ai_engine: AiEngine
     ai_timeout: float
     ai_fallback: bool
+    """Whether the local engine answers where the remote one fails."""
+    ai_redact: bool
+    """Whether private data is taken out of a text before a remote engine sees it."""
     gemini_api_key: str | None = field(repr=False)
     gemini_model: str
     gemini_endpoint: str | None
@@ -112,6 +115,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         ai_engine=ai_engine,
         ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
         ai_fallback=read.switch("AI_FALLBACK", True),
+        ai_redact=read.switch("AI_REDACT", True),
         gemini_api_key=gemini_api_key,
         gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
         gemini_endpoint=read.address("GEMINI_ENDPOINT"),

@@ -15,6 +15,7 @@ from config import Settings
 from ticketdesk.ai.contract import Engine, EngineError, Guess, RemoteEngine, Verdict
 from ticketdesk.ai.gemini import GeminiEngine
 from ticketdesk.ai.local import LocalEngine
+from ticketdesk.ai.redact import redact
 from ticketdesk.core.vocabulary import Category, Priority
 
 MIN_TEXT = 10
@@ -58,18 +59,34 @@ class Suggester:
     """Asks the preferred engine, and the local one where that fails and falling back is allowed."""
 
     def __init__(
-        self, local: Engine, remote: RemoteEngine | None = None, *, timeout: float, fallback: bool = True
+        self,
+        local: Engine,
+        remote: RemoteEngine | None = None,
+        *,
+        timeout: float,
+        fallback: bool = True,
+        redacting: bool = True,
     ) -> None:
-        """``timeout`` is the total deadline in seconds; without ``remote`` the local engine is the preferred one."""
+        """``timeout`` is the total deadline in seconds; without ``remote`` the local engine is the preferred one.
+
+        ``redacting`` keeps what is private from the remote engine; the local one reads the text as it is.
+        """
         self._local = local
         self._remote = remote
         self._timeout = timeout
         self._fallback = fallback
+        self._redacting = redacting
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Suggester":
         """The suggester that AI_ENGINE and the keys ask for."""
-        return cls(LocalEngine(), _remote_engine(settings), timeout=settings.ai_timeout, fallback=settings.ai_fallback)
+        return cls(
+            LocalEngine(),
+            _remote_engine(settings),
+            timeout=settings.ai_timeout,
+            fallback=settings.ai_fallback,
+            redacting=settings.ai_redact,
+        )
 
     @property
     def preferred(self) -> Engine:
@@ -81,15 +98,22 @@ class Suggester:
         if self._remote is not None:
             threading.Thread(target=_warm, args=[self._remote], name="engine warm-up", daemon=True).start()
 
-    def suggest(self, title: str, description: str) -> Suggestion:
-        """Classify a ticket's text within the deadline; never raises for an engine's trouble."""
+    def suggest(self, title: str, description: str, *, requester_name: str | None = None) -> Suggestion:
+        """Classify a ticket's text within the deadline; never raises for an engine's trouble.
+
+        ``requester_name`` is only used to take the name out of a text that leaves the house.
+        """
         started = time.monotonic()
         text = f"{title}\n\n{description}".strip()
         failure: EngineError | None = None
         for engine in self._line():
             left = started + self._timeout - time.monotonic()
             try:
-                verdict = engine.classify(text, timeout=left * REMOTE_SHARE if engine is self._remote else left)
+                if engine is self._remote:
+                    leaving = redact(text, requester_name) if self._redacting else text
+                    verdict = engine.classify(leaving, timeout=left * REMOTE_SHARE)
+                else:
+                    verdict = engine.classify(text, timeout=left)
             except Exception as error:
                 trouble = _told(engine, error)
                 failure = failure or trouble
