@@ -108,9 +108,11 @@ def plain_app(database_url: str) -> Iterator[Flask]:
 @contextmanager
 def opened(app: Flask) -> Iterator[Flask]:
     """The app, whose database connections are closed at the end."""
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    try:
+        yield app
+    finally:
+        with app.app_context():
+            db.engine.dispose()
 
 
 @contextmanager

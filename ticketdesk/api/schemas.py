@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from ticketdesk.ai.suggest import MIN_TEXT
 from ticketdesk.core.actors import ActorKind
@@ -29,6 +28,11 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _left_out() -> Any:
+    """None for a field that may be left out but, where it is given, may not be null."""
+    return None
+
+
 Title = Annotated[str, Field(min_length=1, max_length=TITLE_MAX)]
 Description = Annotated[str, Field(min_length=1, max_length=DESCRIPTION_MAX)]
 
@@ -51,17 +55,10 @@ class TicketIn(Request):
 class TicketPatch(Request):
     """New values; what is left out stays."""
 
-    title: Title | SkipJsonSchema[None] = None
-    category: Category | SkipJsonSchema[None] = None
-    priority: Priority | SkipJsonSchema[None] = None
-    status: Status | SkipJsonSchema[None] = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _not_null(cls, value: Any) -> Any:
-        if value is None:
-            raise ValueError("This cannot be null; leave it out to keep it")
-        return value
+    title: Title = Field(default_factory=_left_out)
+    category: Category = Field(default_factory=_left_out)
+    priority: Priority = Field(default_factory=_left_out)
+    status: Status = Field(default_factory=_left_out)
 
     def to_changes(self) -> Changes:
         """The same for the verb."""
@@ -90,7 +87,7 @@ class ListQuery(Request):
     ] = ""
     sort: Sort = Sort.NEWEST
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = PAGE_SIZE
-    cursor: Annotated[str, Field(description="From the Link header of the page before.")] | SkipJsonSchema[None] = None
+    cursor: str = Field(default_factory=_left_out, description="From the Link header of the page before.")
 
 
 class TicketOut(BaseModel):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ticketdesk.extensions import Base
@@ -14,6 +14,7 @@ class IdempotencyKey(Base):
     """A creating request that was carried out, so that its repetition is answered and not carried out again.
 
     ``key`` is the SHA-256 of who asked and the key they chose, ``request_hash`` that of the body.
+    ``answer`` is JSON and not JSONB, which would give its fields back in another order.
     """
 
     __tablename__ = "idempotency_key"
@@ -21,7 +22,7 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     request_hash: Mapped[str] = mapped_column(String(64))
     ticket_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("ticket.id"))
-    answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    answer: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[created_moment]
 
     __table_args__ = (Index("ix_idempotency_key_created", "created_at"),)
