@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parent
 
-AiEngine = Literal["auto", "gemini", "local"]
+AiEngine = Literal["auto", "gemini", "openai", "local"]
 SECRET_KEY_MIN = 32
 
 Word = TypeVar("Word", bound=str)
@@ -55,6 +55,10 @@ class Settings:
     gemini_api_key: str | None = field(repr=False)
     gemini_model: str
     gemini_endpoint: str | None
+    openai_base_url: str | None
+    """What stands before ``/chat/completions`` at an OpenAI-compatible server, without a trailing slash."""
+    openai_api_key: str | None = field(repr=False)
+    openai_model: str | None
     ratelimit_enabled: bool
     ratelimit_storage: str | None
     """A Redis URL; None counts in PostgreSQL."""
@@ -95,13 +99,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
     host = read.text("HOST", "127.0.0.1")
     port = read.whole("PORT", 8000, least=1, most=65535)
     web_threads = read.whole("WEB_THREADS", 16, least=1, most=256)
-    ai_engine: AiEngine = read.choice("AI_ENGINE", "auto", ("auto", "gemini", "local"))
-    gemini_api_key = read.optional("GEMINI_API_KEY")
-    if ai_engine == "gemini" and gemini_api_key is None:
-        raise ConfigError(
-            "AI_ENGINE is 'gemini', but GEMINI_API_KEY is not set; set it, or set AI_ENGINE to auto or local."
-        )
-    return Settings(
+    settings = Settings(
         database_url=database_url,
         secret_key=_secret_key(read.optional("SECRET_KEY"), data_dir, embedded=database_url is None),
         data_dir=data_dir,
@@ -112,13 +110,16 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         web_workers=read.whole("WEB_WORKERS", 2, least=1, most=64),
         web_threads=web_threads,
         database_pool=read.whole("DATABASE_POOL", web_threads, least=1, most=256),
-        ai_engine=ai_engine,
+        ai_engine=read.choice("AI_ENGINE", "auto", ("auto", "gemini", "openai", "local")),
         ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
         ai_fallback=read.switch("AI_FALLBACK", True),
         ai_redact=read.switch("AI_REDACT", True),
-        gemini_api_key=gemini_api_key,
+        gemini_api_key=read.optional("GEMINI_API_KEY"),
         gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
         gemini_endpoint=read.address("GEMINI_ENDPOINT"),
+        openai_base_url=read.address("OPENAI_BASE_URL"),
+        openai_api_key=read.optional("OPENAI_API_KEY"),
+        openai_model=read.optional("OPENAI_MODEL"),
         ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
@@ -126,6 +127,19 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         log_format=read.choice("LOG_FORMAT", "json", ("json", "console")),
         desk_name=read.text("DESK_NAME", "Ticketdesk"),
     )
+    _check_engine(settings)
+    return settings
+
+
+def _check_engine(settings: Settings) -> None:
+    needed = {
+        "gemini": {"GEMINI_API_KEY": settings.gemini_api_key},
+        "openai": {"OPENAI_BASE_URL": settings.openai_base_url, "OPENAI_MODEL": settings.openai_model},
+    }
+    engine = settings.ai_engine
+    for name, value in needed.get(engine, {}).items():
+        if value is None:
+            raise ConfigError(f"AI_ENGINE is {engine!r}, but {name} is not set; set it, or set AI_ENGINE to auto.")
 
 
 class _Reader:

@@ -45,13 +45,14 @@ class Provider:
     def unreachable(self) -> EngineError:
         return EngineError(
             "unreachable",
-            f"{self.name} could not be reached; check this machine's way to the internet and {self.endpoint_setting}.",
+            f"{self.name} could not be reached; check the network, the proxy and {self.endpoint_setting}.",
         )
 
     def unreadable(self) -> EngineError:
         return EngineError(
             "malformed",
-            f"What answered was not {self.name}; a proxy on the way, or a wrong {self.endpoint_setting}, does this.",
+            f"{self.name} gave an answer that is not of its API; a proxy on the way, or a wrong "
+            f"{self.endpoint_setting}, does this.",
         )
 
     def empty(self) -> EngineError:
@@ -77,7 +78,7 @@ class Provider:
         """The failure that an HTTP status stands for, where the status says it all."""
         if code in {401, 403}:
             return self.key()
-        if code == 429:
+        if code in {402, 429}:
             return self.quota("wait, or raise the limit with the provider")
         if code >= 500:
             return EngineError("overloaded", f"{self.name} is overloaded or out of order (HTTP {code}); it may pass.")

@@ -15,6 +15,7 @@ from config import Settings
 from ticketdesk.ai.contract import Engine, EngineError, Guess, RemoteEngine, Verdict
 from ticketdesk.ai.gemini import GeminiEngine
 from ticketdesk.ai.local import LocalEngine
+from ticketdesk.ai.openai_compatible import OpenAICompatibleEngine
 from ticketdesk.ai.redact import redact
 from ticketdesk.core.vocabulary import Category, Priority
 
@@ -135,9 +136,11 @@ def _warm(engine: RemoteEngine) -> None:
 
 
 def _remote_engine(settings: Settings) -> RemoteEngine | None:
-    if settings.ai_engine == "local" or settings.gemini_api_key is None:
-        return None
-    return GeminiEngine(settings.gemini_api_key, settings.gemini_model, settings.gemini_endpoint)
+    if settings.ai_engine == "openai" and settings.openai_base_url and settings.openai_model:
+        return OpenAICompatibleEngine(settings.openai_base_url, settings.openai_model, settings.openai_api_key)
+    if settings.ai_engine in {"auto", "gemini"} and settings.gemini_api_key:
+        return GeminiEngine(settings.gemini_api_key, settings.gemini_model, settings.gemini_endpoint)
+    return None
 
 
 def _told(engine: Engine, error: Exception) -> EngineError:
