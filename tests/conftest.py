@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import cast
 
 import flask_migrate
+import hypothesis
 import psycopg
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -24,6 +26,10 @@ from tests.factories import make_staff, make_token
 from ticketdesk import create_app, embedded
 from ticketdesk.extensions import db
 from ticketdesk.models import Role, Scope
+
+# The first example of a property test pays for imports and connections, so a deadline would measure those.
+hypothesis.settings.register_profile("desk", deadline=None)
+hypothesis.settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parent.parent
 CLUSTER = ROOT / "var" / "test"
@@ -125,6 +131,9 @@ def rolled_back(app: Flask) -> Iterator[Flask]:
     with app.app_context():
         engines = cast("dict[str | None, object]", db.engines)
         engine = db.engine
+        # Rate limits are counted outside every transaction, so they are not rolled back with it.
+        with engine.begin() as connection:
+            connection.execute(sa.text("DELETE FROM rate_limit"))
         connection = engine.connect()
         outer = connection.begin()
         # The engine's place is taken by the connection: sessions bind to what they find there.

@@ -80,7 +80,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
             "pool_pre_ping": True,
             "connect_args": {"connect_timeout": 5, "options": STATEMENT_TIMEOUTS, "application_name": "ticketdesk"},
         },
-        "RATELIMIT_ENABLED": settings.ratelimit_enabled,
+        "RATE_LIMITS": settings.ratelimit_enabled,
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage or f"{limits.SCHEME}://",
         "RATELIMIT_CREATE": settings.ratelimit_create,
         "RATELIMIT_CLASSIFY": settings.ratelimit_classify,

@@ -4,7 +4,6 @@ Programs get `application/problem+json` (RFC 9457) and people get a page. The
 path decides, not the Accept header, so that a mistyped `/api/…` address is JSON too.
 """
 
-import math
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +13,6 @@ from flask import Flask, Response, redirect, render_template, request, url_for
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from ticketdesk.core import clock, errors
@@ -51,6 +49,7 @@ def install(app: Flask) -> None:
     for kind in (OperationalError, InterfaceError, PoolTimeoutError):
         app.register_error_handler(kind, _database_error)
     app.register_error_handler(Exception, _unexpected)
+    app.after_request(_redirect_without_html)
 
 
 def _domain_error(error: errors.DomainError) -> AnyResponse:
@@ -69,17 +68,13 @@ def _domain_error(error: errors.DomainError) -> AnyResponse:
 def _http_error(error: HTTPException) -> AnyResponse:
     db.session.rollback()
     status = HTTPStatus(error.code or 500)
-    if isinstance(error, RequestRedirect) and not _for_programs():
-        return error.get_response()
     response = _answer(status, SENTENCES.get(status, error.description or status.phrase))
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
     if limiter.current_limit is not None and status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = limiter.current_limit.reset_at - clock.now().timestamp()
-        response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
-    if isinstance(error, RequestRedirect):
-        response.headers["Location"] = error.new_url
+        response.headers["Retry-After"] = str(max(1, int(wait)))
     return response
 
 
@@ -96,6 +91,14 @@ def _unexpected(error: Exception) -> AnyResponse:
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "Something went wrong on our side. It has been written down; please try again.",
     )
+
+
+def _redirect_without_html(response: Response) -> Response:
+    """Give the redirect to a path with its trailing slash, which Flask answers past all handlers, our shape."""
+    if response.status_code == HTTPStatus.PERMANENT_REDIRECT and _for_programs():
+        problem = _answer(HTTPStatus.PERMANENT_REDIRECT, "This address ends with a slash.")
+        response.data, response.mimetype = problem.data, "application/problem+json"
+    return response
 
 
 def _for_programs() -> bool:

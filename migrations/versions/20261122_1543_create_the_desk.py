@@ -115,7 +115,7 @@ def upgrade() -> None:
             "category IN ('billing', 'technical', 'account', 'general')", name=op.f("ck_ticket_category_known")
         ),
         sa.CheckConstraint(
-            "category_set_by IN ('customer', 'staff', 'api', 'gemini', 'local', 'default')",
+            "category_set_by IN ('customer', 'staff', 'api', 'gemini', 'openai', 'local', 'default')",
             name=op.f("ck_ticket_category_set_by_known"),
         ),
         sa.CheckConstraint(
@@ -132,7 +132,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("priority IN ('low', 'medium', 'high', 'critical')", name=op.f("ck_ticket_priority_known")),
         sa.CheckConstraint(
-            "priority_set_by IN ('customer', 'staff', 'api', 'gemini', 'local', 'default')",
+            "priority_set_by IN ('customer', 'staff', 'api', 'gemini', 'openai', 'local', 'default')",
             name=op.f("ck_ticket_priority_set_by_known"),
         ),
         sa.CheckConstraint(

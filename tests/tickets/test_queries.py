@@ -82,7 +82,7 @@ def test_filters_combine(app: Flask) -> None:
     fill(48)
     everything = db.session.scalars(sa.select(Ticket)).all()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(category=words(Category), priority=words(Priority), status=words(Status))
     def check(category: frozenset[Category], priority: frozenset[Priority], status: frozenset[Status]) -> None:
         expected = {
@@ -149,7 +149,7 @@ def test_a_reference_finds_its_ticket_and_the_tickets_that_name_it(app: Flask) -
     assert [row.id for row in found] == [other.id, ticket.id]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(typed=st.text(max_size=60))
 def search_never_breaks(typed: str) -> None:
     queries.page(Filter(search=typed))

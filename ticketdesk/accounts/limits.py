@@ -73,5 +73,6 @@ class PostgresStorage(Storage):
 
 
 def _connection() -> Connection:
-    # The engine belongs to the app at hand; a limiter is shared by all apps of a process.
-    return db.engines[None].connect().execution_options(isolation_level="AUTOCOMMIT")
+    # The engine belongs to the app at hand, while a limiter is shared by all apps of a process. `.engine`
+    # makes it a connection of its own also where a test has put a connection into the engine's place.
+    return db.engine.engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -70,7 +70,7 @@ def create_ticket() -> Response:
     if new.category is None or new.priority is None:
         # The engines may think for seconds; the connection goes back to the pool meanwhile.
         db.session.rollback()
-        suggestion = _suggester().suggest(new.title, new.description)
+        suggestion = _suggester().suggest(new.title, new.description, requester_name=new.requester_name)
     ticket = service.create_ticket(new, caller().actor, suggestion)
     if suggestion is not None:
         record.record(suggestion, Occasion.API, ticket)

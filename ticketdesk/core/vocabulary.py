@@ -70,6 +70,7 @@ class SetBy(StrEnum):
     STAFF = "staff"
     API = "api"
     GEMINI = "gemini"
+    OPENAI = "openai"
     LOCAL = "local"
     DEFAULT = "default"
 

@@ -20,11 +20,11 @@ def classify(ticket_id: int) -> None:
     ticket = db.session.get(Ticket, ticket_id)
     if ticket is None or not waits_for_engine(ticket):
         return
-    title, description = ticket.title, ticket.description
+    title, description, name = ticket.title, ticket.description, ticket.requester_name
     # The engines may think for seconds; no transaction stays open meanwhile.
     db.session.rollback()
     suggester: Suggester = current_app.extensions["suggester"]
-    suggestion = suggester.suggest(title, description)
+    suggestion = suggester.suggest(title, description, requester_name=name)
     ticket = service.locked(ticket_id)
     record.record(suggestion, Occasion.JOB, ticket)
     service.apply_suggestion(ticket, suggestion)
