@@ -22,10 +22,12 @@ LINE = (
     {"webhooks"},
     {"reactions"},
     {"gate", "health", "filters", "embedded", "postmaster", "demo", "error_handlers", "statics"},
-    {"portal", "api", "staff", "cli", "supervise"},
+    {"portal", "api", "staff", "cli"},
+    {"create_app"},
+    {"supervise"},
 )
 PLACE = {name: place for place, names in enumerate(LINE) for name in names}
-DOORS = LINE[-1]
+DOORS = {"portal", "api", "staff", "cli"}
 FLASK_REQUEST = {"request", "session", "g", "flash"}
 
 
