@@ -1,0 +1,37 @@
+"""How gunicorn serves the desk, under `./run up` and in the container alike.
+
+Threads, because a request may wait seconds for the AI: synchronous workers would
+make everyone else wait with it.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from config import ConfigError, load
+
+try:
+    settings = load()
+except ConfigError as error:
+    sys.exit(f"ticketdesk: {error}")
+
+wsgi_app = "wsgi:app"
+bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
+worker_class = "gthread"
+workers = settings.web_workers
+threads = settings.web_threads
+# The workers are copies of one loaded app: a faster start, and shared memory.
+preload_app = True
+
+timeout = 60
+graceful_timeout = 20
+# Longer than a proxy in front keeps its idle connections, so that the proxy closes them first.
+keepalive = 75
+
+# Workers prove that they live by touching a file; on a busy disk that could take too long.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+# Which proxies may set X-Forwarded-* is TRUSTED_PROXIES' to say, and the app's to apply.
+forwarded_allow_ips = ""
+control_socket_disable = True
