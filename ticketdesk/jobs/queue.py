@@ -15,10 +15,14 @@ from procrastinate.tasks import Task
 
 from ticketdesk.extensions import db
 
-# Failed work is tried again after 10 s, 40 s, 160 s and so on; a provider's hiccup is over by then.
+# Failed work is tried again after 4, 16, 64, 256 and 1,024 seconds, and then left for a person to decide.
 RETRY = procrastinate.RetryStrategy(max_attempts=6, exponential_wait=4)
 
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+
+class TryAgainError(Exception):
+    """The work could not be done yet. What the task has written so far is kept; it runs again later."""
 
 
 def task(name: str) -> Callable[[Callable[..., None]], "Task[..., None, ...]"]:
@@ -28,7 +32,11 @@ def task(name: str) -> Callable[[Callable[..., None]], "Task[..., None, ...]"]:
         @functools.wraps(function)
         def run(**arguments: Any) -> None:
             with current_app._get_current_object().app_context():  # type: ignore[attr-defined]
-                function(**arguments)
+                try:
+                    function(**arguments)
+                except TryAgainError:
+                    db.session.commit()
+                    raise
                 db.session.commit()
 
         return queue.task(name=name, retry=RETRY)(run)
@@ -36,7 +44,7 @@ def task(name: str) -> Callable[[Callable[..., None]], "Task[..., None, ...]"]:
     return decorate
 
 
-def enqueue(job: "Task[..., None, ...]", **arguments: Any) -> None:
+def enqueue(job: "Task[Any, Any, Any]", **arguments: Any) -> None:
     """Add a job to the caller's transaction; the arguments must be JSON."""
     connection = db.session.connection().connection.dbapi_connection
     job.configure(connection=connection).defer(**arguments)

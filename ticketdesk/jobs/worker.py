@@ -14,14 +14,19 @@ STALLED_AFTER = 30.0
 KEEP_FINISHED_HOURS = 72
 
 
-def run(app: Flask) -> None:
-    """Run jobs until the process is told to stop; jobs under way are finished first."""
+def run(app: Flask, *, wait: bool = True) -> None:
+    """Run jobs until the process is told to stop, or, without ``wait``, until none is due.
+
+    Jobs under way are finished first.
+    """
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"]).set(drivername="postgresql")
     connector = procrastinate.PsycopgConnector(
         conninfo=url.render_as_string(hide_password=False), min_size=1, max_size=CONCURRENCY + 2
     )
     with app.app_context(), queue.replace_connector(connector) as opened:
-        opened.run_worker(concurrency=CONCURRENCY, stalled_worker_timeout=STALLED_AFTER, shutdown_graceful_timeout=20)
+        opened.run_worker(
+            wait=wait, concurrency=CONCURRENCY, stalled_worker_timeout=STALLED_AFTER, shutdown_graceful_timeout=20
+        )
 
 
 @queue.periodic(cron="* * * * *")

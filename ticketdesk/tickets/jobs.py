@@ -6,7 +6,7 @@ from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.core.vocabulary import SetBy
 from ticketdesk.extensions import db
-from ticketdesk.jobs.queue import task
+from ticketdesk.jobs.queue import TryAgainError, task
 from ticketdesk.models import Occasion, Ticket
 from ticketdesk.tickets import service
 
@@ -16,6 +16,9 @@ def classify(ticket_id: int) -> None:
     """Ask the engines about a ticket that was created without their answer, unless a human chose meanwhile.
 
     Safe to run twice: the second run finds nothing that is still the default.
+
+    Raises:
+        TryAgainError: no engine answered this time either.
     """
     ticket = db.session.get(Ticket, ticket_id)
     if ticket is None or not waits_for_engine(ticket):
@@ -27,6 +30,8 @@ def classify(ticket_id: int) -> None:
     suggestion = suggester.suggest(title, description, requester_name=name)
     ticket = service.locked(ticket_id)
     record.record(suggestion, Occasion.JOB, ticket)
+    if suggestion.engine is None:
+        raise TryAgainError(suggestion.failure_sentence or "No engine answered.")
     service.apply_suggestion(ticket, suggestion)
 
 
