@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -13,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.processes.watch import running_in, until
 from ticketdesk import embedded, postmaster
 
 ROOT = Path(__file__).parent.parent
@@ -38,26 +38,6 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
         if cluster.url() == embedded.socket_url(folder):
             cluster.release()
     until(lambda: not running_in(folder))
-
-
-def until(reached: Callable[[], object], seconds: float = 20) -> None:
-    """Wait for a condition that comes true by itself."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def running_in(folder: Path) -> list[psutil.Process]:
-    """Every process that belongs to the cluster in ``folder``: PostgreSQL's work in it, its owner names it."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to(folder) or str(folder / "postgres") in process.cmdline():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def owner_of(folder: Path) -> psutil.Process:
