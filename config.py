@@ -4,6 +4,8 @@
 sentence that names the setting, what is wrong with it and what to do. No secret
 has a default: in the embedded mode (no ``DATABASE_URL``) a secret key is made on
 first start and kept in the data folder; otherwise ``SECRET_KEY`` is required.
+What is secret may stand in a file instead: ``SECRET_KEY_FILE`` names the file
+that holds ``SECRET_KEY``.
 """
 
 import contextlib
@@ -95,13 +97,13 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
 
     data_dir = Path(read.text("TICKETDESK_DATA", "var")).expanduser()
     data_dir = data_dir if data_dir.is_absolute() else ROOT / data_dir
-    database_url = _database_url(read.optional("DATABASE_URL"))
+    database_url = _database_url(read.secret("DATABASE_URL"))
     host = read.text("HOST", "127.0.0.1")
     port = read.whole("PORT", 8000, least=1, most=65535)
     web_threads = read.whole("WEB_THREADS", 16, least=1, most=256)
     settings = Settings(
         database_url=database_url,
-        secret_key=_secret_key(read.optional("SECRET_KEY"), data_dir, embedded=database_url is None),
+        secret_key=_secret_key(read.secret("SECRET_KEY"), data_dir, embedded=database_url is None),
         data_dir=data_dir,
         host=host,
         port=port,
@@ -114,11 +116,11 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
         ai_fallback=read.switch("AI_FALLBACK", True),
         ai_redact=read.switch("AI_REDACT", True),
-        gemini_api_key=read.optional("GEMINI_API_KEY"),
+        gemini_api_key=read.secret("GEMINI_API_KEY"),
         gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
         gemini_endpoint=read.address("GEMINI_ENDPOINT"),
         openai_base_url=read.address("OPENAI_BASE_URL"),
-        openai_api_key=read.optional("OPENAI_API_KEY"),
+        openai_api_key=read.secret("OPENAI_API_KEY"),
         openai_model=read.optional("OPENAI_MODEL"),
         ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
@@ -154,6 +156,19 @@ class _Reader:
 
     def optional(self, name: str) -> str | None:
         return self._given.get(name, "").strip() or None
+
+    def secret(self, name: str) -> str | None:
+        """A value that may stand in the file that ``NAME_FILE`` names, so that it is in nobody's environment."""
+        value, path = self.optional(name), self.optional(f"{name}_FILE")
+        if value is not None or path is None:
+            return value
+        try:
+            value = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}_FILE is {path!r}, but that file cannot be read ({error}).") from None
+        if not value:
+            raise ConfigError(f"{name}_FILE is {path!r}, but that file is empty; write the value of {name} into it.")
+        return value
 
     def text(self, name: str, default: str) -> str:
         return self.optional(name) or default
