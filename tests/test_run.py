@@ -69,6 +69,12 @@ def test_the_locks_hold_every_direct_dependency() -> None:
             assert locked.get(requirement.name, "") in requirement.specifier, f"{requirement} is not in {lock}"
 
 
+def test_every_setting_is_described() -> None:
+    read = set(re.findall(r'read\.\w+\("([A-Z_]+)"', (ROOT / "config.py").read_text())) | {"TICKETDESK_PG_BIN"}
+    described = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert sorted(described) == sorted(read)
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> ModuleType:
     """The script in a checkout of its own, whose only dependency is a package made here."""
