@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, load
-from ticketdesk import cli, embedded, error_handlers, events, filters, gate, health, reactions
+from ticketdesk import cli, embedded, error_handlers, events, filters, gate, health, reactions, statics
 from ticketdesk.accounts import limits
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.api import views as api
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     error_handlers.install(app)
     gate.install(app)
     filters.install(app)
+    statics.install(app)
     csrf.exempt(api.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(portal.blueprint)
