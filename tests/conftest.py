@@ -11,15 +11,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import flask_migrate
 import hypothesis
 import psycopg
 import pytest
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
+from werkzeug.test import TestResponse
 
 from config import Settings, load
 from tests.factories import make_staff, make_token
@@ -104,10 +106,26 @@ def committed_url(cluster: embedded.Cluster, template: str, worker_id: str) -> I
         yield url
 
 
+class FreshClient(FlaskClient):
+    """A client whose every request starts with an empty `g`, as in production.
+
+    Flask lets a request share the app context that a fixture holds open, and with it `g`,
+    where the caller of the request before would still be signed in.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Send a request."""
+        if has_app_context():
+            for name in list(g):
+                g.pop(name)
+        return super().open(*args, **kwargs)
+
+
 @pytest.fixture(scope="session")
 def plain_app(database_url: str) -> Iterator[Flask]:
     """The app with default settings; take `app` in tests, which rolls back."""
     with opened(create_app(settings_for(database_url))) as app:
+        app.test_client_class = FreshClient
         yield app
 
 
@@ -204,3 +222,11 @@ def signed_in(app: Flask, role: Role) -> FlaskClient:
         session["_user_id"] = staff.get_id()
         session["_fresh"] = True
     return client
+
+
+def csrf_header(client: FlaskClient) -> dict[str, str]:
+    """The header with which a page's scripts prove that the request is theirs."""
+    with client.session_transaction() as session:
+        session["csrf_token"] = "a" * 40
+    signer = URLSafeTimedSerializer(client.application.secret_key or "", salt="wtf-csrf-token")
+    return {"X-CSRFToken": signer.dumps("a" * 40)}

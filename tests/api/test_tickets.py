@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import opened, settings_for
+from tests.conftest import csrf_header, opened, settings_for
 from tests.factories import make_ticket
 from ticketdesk import create_app
 from ticketdesk.core.vocabulary import Category, Priority
@@ -323,13 +322,22 @@ class TestChange:
         assert answer.status_code == 400
         assert set(faults(answer)) == {field}
 
-    def test_a_session_takes_the_csrf_header(self, app: Flask, agent: FlaskClient) -> None:
+    def test_a_session_takes_the_csrf_header(self, agent: FlaskClient) -> None:
         url = f"/api/tickets/{make_ticket().id}/"
-        app.config["WTF_CSRF_ENABLED"] = True
-        answer = agent.patch(url, json={"status": "closed"})
-        assert answer.status_code == 403
-        faults(answer)
-        assert agent.get(url).json["status"] == "open"  # type: ignore[index]
+        refused = agent.patch(url, json={"status": "closed"})
+        assert refused.status_code == 403
+        faults(refused)
+        assert "X-CSRFToken" in refused.text
+        answer = agent.patch(url, json={"status": "closed"}, headers=csrf_header(agent))
+        assert answer.status_code == 200
+        assert answer.json is not None
+        assert answer.json["events"][-1]["actor"]["kind"] == "staff"
+
+    def test_a_foreign_page_opens_tickets_only_as_anybody(self, agent: FlaskClient) -> None:
+        """The browser sends the session with a foreign page's request, but the CSRF header is not there."""
+        answer = create(agent, category="billing", priority="low")
+        assert answer.json is not None
+        assert answer.json["category_set_by"] == "customer"
 
 
 def test_stats_are_counted(client: FlaskClient, reader: dict[str, str], writer: dict[str, str]) -> None:
