@@ -1,4 +1,4 @@
-"""The operator's door: `flask worker`, `flask token …`."""
+"""The operator's door: `flask worker`, `flask setup-link`, `flask token …`."""
 
 import click
 from flask import Flask, current_app
@@ -17,6 +17,7 @@ def install(app: Flask) -> None:
     """Add the commands to the app."""
     app.cli.add_command(tokens)
     app.cli.add_command(worker)
+    app.cli.add_command(setup_link)
 
 
 @click.command()
@@ -24,6 +25,18 @@ def install(app: Flask) -> None:
 def worker() -> None:
     """Run background jobs until stopped."""
     jobs.run(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@click.command("setup-link")
+@with_appcontext
+def setup_link() -> None:
+    """Show the link under which the first admin is made, while there is none."""
+    public_url = current_app.config["PUBLIC_URL"]
+    link = accounts.setup_link(public_url)
+    if link is None:
+        click.echo(f"This desk has been set up; sign in at {public_url}/staff/")
+    else:
+        click.echo(f"Nobody works here yet. Choose the first admin's e-mail and password at {link}")
 
 
 @tokens.command("create")
