@@ -1,7 +1,7 @@
 """Every route × everybody: what the table of permissions says is what happens."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 
 import pytest
@@ -41,38 +41,31 @@ ALLOWED = {
 
 
 @pytest.fixture
-def open_door(app: Flask) -> Iterator[Flask]:
-    """The app without CSRF checks, which would hide the gate's answer; they have tests of their own."""
-    app.config["WTF_CSRF_ENABLED"] = False
-    yield app
-    app.config["WTF_CSRF_ENABLED"] = True
-
-
-@pytest.fixture
-def send(open_door: Flask) -> Callable[[Who, Rule, str], int | str]:
-    """Send a request to a route as somebody; gives the status, or where it leads."""
+def send(app: Flask) -> Callable[[Who, Rule, str], int | str]:
+    """Send a request to a route as somebody, with the CSRF header; gives the status, or where it leads."""
     ticket = make_ticket()
     samples = {"ticket_id": ticket.id, "link": ticket.link_id.hex, "path": "css/base.css", "filename": "css/base.css"}
 
     def as_who(who: Who) -> tuple[FlaskClient, dict[str, str]]:
         match who:
             case Who.NOBODY:
-                return open_door.test_client(), {}
+                client = app.test_client()
+                return client, csrf_header(client)
             case Who.AGENT | Who.ADMIN:
-                client = signed_in(open_door, Role(who.value))
+                client = signed_in(app, Role(who.value))
                 return client, csrf_header(client)
             case Who.READ_TOKEN:
-                return open_door.test_client(), {"Authorization": f"Bearer {make_token(Scope.READ)}"}
+                client = app.test_client()
+                return client, csrf_header(client) | {"Authorization": f"Bearer {make_token(Scope.READ)}"}
             case Who.WRITE_TOKEN:
-                return open_door.test_client(), {"Authorization": f"Bearer {make_token(Scope.WRITE)}"}
+                client = app.test_client()
+                return client, csrf_header(client) | {"Authorization": f"Bearer {make_token(Scope.WRITE)}"}
 
     def send(who: Who, rule: Rule, method: str) -> int | str:
         client, headers = as_who(who)
         values = {name: samples.get(name, "1") for name in rule.arguments}
-        with open_door.test_request_context():
-            _, path = (
-                open_door.url_map.bind("desk.test").build(rule.endpoint, values, force_external=True).split("desk.test")
-            )
+        with app.test_request_context():
+            _, path = app.url_map.bind("desk.test").build(rule.endpoint, values, force_external=True).split("desk.test")
         with client.open(path, method=method, headers=headers) as answer:
             location = answer.headers.get("Location", "")
             return location if "/staff/sign-in" in location else answer.status_code
