@@ -18,6 +18,7 @@ import hypothesis
 import psycopg
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
@@ -26,6 +27,7 @@ from werkzeug.test import TestResponse
 from config import Settings, load
 from tests.factories import make_staff, make_token
 from ticketdesk import create_app, embedded
+from ticketdesk.accounts import passwords
 from ticketdesk.extensions import db
 from ticketdesk.models import Role, Scope
 
@@ -104,6 +106,15 @@ def committed_url(cluster: embedded.Cluster, template: str, worker_id: str) -> I
     """A database of one test's own, for tests whose parts commit: other processes, threads, a browser."""
     with cloned(cluster, template, f"own_{worker_id}_{os.getpid()}") as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashing() -> Iterator[None]:
+    """Argon2 at its lowest cost; its own price would be most of what the tests take."""
+    usual = passwords._hasher
+    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    passwords._hasher = usual
 
 
 class FreshClient(FlaskClient):
