@@ -1,5 +1,6 @@
-"""What follows from what: event kinds and the jobs they set off."""
+"""What follows from what: event kinds and what they set off."""
 
+from ticketdesk.ai import confirmations
 from ticketdesk.events import Reaction
 from ticketdesk.jobs.queue import enqueue
 from ticketdesk.models import Event, EventKind, Ticket
@@ -14,4 +15,8 @@ def classify_later(event: Event, ticket: Ticket) -> None:
 
 REACTIONS: dict[EventKind, tuple[Reaction, ...]] = {
     EventKind.CREATED: (classify_later,),
+    EventKind.TITLE_CHANGED: (confirmations.note_new_text,),
+    EventKind.CATEGORY_CHANGED: (confirmations.confirm_category,),
+    EventKind.PRIORITY_CHANGED: (confirmations.confirm_priority,),
+    EventKind.STATUS_CHANGED: (confirmations.confirm_resolved,),
 }

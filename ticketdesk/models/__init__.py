@@ -1,6 +1,7 @@
 """The one model layer: tables and constraints, no queries, no commits."""
 
 from ticketdesk.models.account import ApiToken, Role, Scope, Staff
+from ticketdesk.models.confirmation import Confirmation
 from ticketdesk.models.event import Event, EventKind
 from ticketdesk.models.plumbing import IdempotencyKey, RateLimit
 from ticketdesk.models.suggestion import AiSuggestion, Occasion
@@ -9,6 +10,7 @@ from ticketdesk.models.ticket import Ticket, classified_by, reference_of
 __all__ = [
     "AiSuggestion",
     "ApiToken",
+    "Confirmation",
     "Event",
     "EventKind",
     "IdempotencyKey",

@@ -1,0 +1,60 @@
+"""Remembering what staff decide, which is all that the engines learn from.
+
+A decision is a category or priority that staff or a program of theirs changed,
+and the labels of a ticket that they resolved: whoever answers a ticket has read
+it. A suggestion that nobody touched is none, and neither is a customer's choice
+as long as staff have not resolved the ticket with it.
+
+A ticket that is opened again keeps its confirmation: the matter was not done,
+the label was right all the same. A later decision replaces the earlier one.
+"""
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+
+from ticketdesk.core.actors import ActorKind
+from ticketdesk.core.vocabulary import SetBy, Status
+from ticketdesk.extensions import db
+from ticketdesk.models import Confirmation, Event, Ticket
+
+_DECIDERS = {ActorKind.STAFF, ActorKind.TOKEN}
+
+
+def confirm_category(event: Event, ticket: Ticket) -> None:
+    """A category that staff changed is confirmed."""
+    if event.actor_kind in _DECIDERS:
+        _confirm(ticket, category=ticket.category)
+
+
+def confirm_priority(event: Event, ticket: Ticket) -> None:
+    """A priority that staff changed is confirmed."""
+    if event.actor_kind in _DECIDERS:
+        _confirm(ticket, priority=ticket.priority)
+
+
+def confirm_resolved(event: Event, ticket: Ticket) -> None:
+    """Staff who resolve a ticket confirm its labels, except one that is only the default."""
+    if event.actor_kind in _DECIDERS and event.data["to"] == Status.RESOLVED:
+        _confirm(
+            ticket,
+            category=ticket.category if ticket.category_set_by != SetBy.DEFAULT else None,
+            priority=ticket.priority if ticket.priority_set_by != SetBy.DEFAULT else None,
+        )
+
+
+def note_new_text(event: Event, ticket: Ticket) -> None:
+    """A confirmed ticket with another title is another text to learn; the update's trigger tells the readers."""
+    db.session.execute(
+        update(Confirmation).where(Confirmation.ticket_id == ticket.id).values(ticket_id=Confirmation.ticket_id)
+    )
+
+
+def _confirm(ticket: Ticket, *, category: str | None = None, priority: str | None = None) -> None:
+    """Write what is decided into the caller's transaction; what is None stays as it was."""
+    decided = {name: word for name, word in (("category", category), ("priority", priority)) if word is not None}
+    if decided:
+        db.session.execute(
+            insert(Confirmation)
+            .values(ticket_id=ticket.id, **decided)
+            .on_conflict_do_update(index_elements=[Confirmation.ticket_id], set_=decided)
+        )
