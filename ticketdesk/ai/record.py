@@ -2,7 +2,9 @@
 
 from sqlalchemy import select
 
+from ticketdesk.ai.contract import Guess
 from ticketdesk.ai.suggest import Suggestion
+from ticketdesk.core.vocabulary import Category, Priority
 from ticketdesk.extensions import db
 from ticketdesk.models import AiSuggestion, Occasion, Ticket
 
@@ -28,8 +30,34 @@ def record(suggestion: Suggestion, occasion: Occasion, ticket: Ticket | None = N
     return row
 
 
+def by_id(suggestion_id: int) -> AiSuggestion | None:
+    """One recorded suggestion."""
+    return db.session.get(AiSuggestion, suggestion_id)
+
+
+def reread(row: AiSuggestion) -> Suggestion:
+    """The suggestion as it was recorded; only the sentence for the operator was not kept."""
+    return Suggestion(
+        row.took_ms,
+        engine=row.engine,
+        model=row.model,
+        category=Category(row.category) if row.category else None,
+        priority=Priority(row.priority) if row.priority else None,
+        category_confidence=row.category_confidence,
+        priority_confidence=row.priority_confidence,
+        guesses=tuple(Guess(Category(guess["category"]), guess["confidence"]) for guess in row.guesses),
+        words=tuple(row.words),
+        failure=row.failure,
+    )
+
+
 def attach(row: AiSuggestion, ticket: Ticket) -> None:
-    """Say which ticket the text became, and what its sender chose over the proposal."""
+    """Say which ticket the text became, and what its sender chose over the proposal.
+
+    A suggestion belongs to the first ticket made with it.
+    """
+    if row.ticket_id is not None:
+        return
     row.ticket_id = ticket.id
     row.chosen_category, row.chosen_priority = ticket.category, ticket.priority
 

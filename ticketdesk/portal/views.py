@@ -1,5 +1,183 @@
 """The customer's door: the form, the suggestion step and the ticket's own page."""
 
-from flask import Blueprint
+from http import HTTPStatus
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from itsdangerous import BadData, URLSafeSerializer
+from werkzeug.wrappers import Response as AnyResponse
+
+from ticketdesk.ai import record
+from ticketdesk.ai.suggest import Suggester, Suggestion
+from ticketdesk.core import clock
+from ticketdesk.core.vocabulary import Status
+from ticketdesk.extensions import db, limiter
+from ticketdesk.gate import caller
+from ticketdesk.models import AiSuggestion, Occasion, Ticket
+from ticketdesk.portal import wording
+from ticketdesk.portal.forms import TicketForm
+from ticketdesk.tickets import idempotency, queries, serialize, service
+from ticketdesk.tickets.service import NewTicket
 
 blueprint = Blueprint("portal", __name__)
+blueprint.add_app_template_filter(wording.sureness)
+blueprint.add_app_template_filter(wording.engine_name)
+
+
+@blueprint.get("/")
+def form() -> Response:
+    """The empty form."""
+    return _form_page(TicketForm(formdata=None))
+
+
+@blueprint.post("/")
+@limiter.limit(lambda: current_app.config["RATELIMIT_CREATE"])
+def create() -> AnyResponse:
+    """Open a ticket and lead to its page; the same form sent again leads to the same ticket."""
+    form = TicketForm()
+    shown = _shown(form)
+    new = form.checked()
+    if new is None:
+        return _form_page(form, HTTPStatus.BAD_REQUEST, shown=shown)
+    digest = form.digest(new)
+    answer = idempotency.earlier_answer(digest, digest) or _create(new, shown, digest)
+    return redirect(url_for("portal.ticket", link=answer["link"]), HTTPStatus.SEE_OTHER)
+
+
+def _create(new: NewTicket, shown: AiSuggestion | None, digest: str) -> dict[str, str]:
+    """Open the ticket unless it was opened meanwhile, and return the answer to repeat."""
+    suggestion = record.reread(shown) if shown else None
+    if suggestion is None and (new.category is None or new.priority is None):
+        suggestion = _suggest(new.title, new.description, new.requester_name)
+    ticket = service.create_ticket(new, caller().actor, suggestion, seen=shown is not None)
+    if shown is not None:
+        record.attach(shown, ticket)
+    elif suggestion is not None:
+        record.record(suggestion, Occasion.FORM, ticket)
+    answer = {"link": ticket.link_id.hex}
+    if not idempotency.claim(digest, digest, ticket, answer):
+        db.session.rollback()
+        return idempotency.earlier_answer(digest, digest) or answer
+    db.session.commit()
+    return answer
+
+
+@blueprint.post("/suggest")
+@limiter.limit(lambda: current_app.config["RATELIMIT_CLASSIFY"])
+def suggest() -> Response:
+    """The banner for what was typed so far, for the script of the form's page."""
+    form = TicketForm()
+    text = form.text_to_classify()
+    if text is None:
+        return make_response("", HTTPStatus.BAD_REQUEST)
+    row = _propose(form, *text)
+    return make_response(render_template("portal/_suggestion.html", form=form, shown=row))
+
+
+@blueprint.post("/review")
+@limiter.limit(lambda: current_app.config["RATELIMIT_CLASSIFY"])
+def review() -> Response:
+    """The same as a step, without a script: the form again with the suggestion filled in."""
+    form = TicketForm()
+    shown = _shown(form)
+    text = form.text_to_classify()
+    if text is None:
+        return _form_page(form, HTTPStatus.BAD_REQUEST, shown=shown)
+    row = _propose(form, *text)
+    if row.engine:
+        form.prefill(row, seen=shown)
+    return _form_page(form, shown=row)
+
+
+@blueprint.get("/review")
+def review_again() -> AnyResponse:
+    """Whoever comes back to the step's address without having sent anything starts at the form."""
+    return redirect(url_for("portal.form"))
+
+
+@blueprint.get("/t/<link>")
+def ticket(link: str) -> Response:
+    """The ticket's own page, for whoever knows its link."""
+    found = queries.by_link(link)
+    url = serialize.customer_url(found, current_app.config["PUBLIC_URL"])
+    page = make_response(render_template("portal/ticket.html", **_told(found), url=url))
+    page.headers["Cache-Control"] = "private, no-store"
+    return _unlisted(page)
+
+
+@blueprint.get("/t/<link>/progress")
+def progress(link: str) -> Response:
+    """The part of that page which follows the ticket."""
+    page = make_response(render_template("portal/_progress.html", **_told(queries.by_link(link))))
+    page.add_etag()
+    page.make_conditional(request)
+    return _unlisted(page)
+
+
+def _told(ticket: Ticket) -> dict[str, object]:
+    """What the ticket's page says."""
+    heading, advice = wording.STATUS_HEADINGS[Status(ticket.status)]
+    return {
+        "ticket": ticket,
+        "heading": heading,
+        "advice": advice.format(reference=ticket.reference),
+        "history": wording.history(queries.events_of(ticket), current_app.config["DESK_NAME"]),
+    }
+
+
+def _unlisted(page: Response) -> Response:
+    """The link is the customer's key, so no search engine and no other site gets to know it."""
+    page.headers["X-Robots-Tag"] = "noindex, nofollow"
+    page.headers["Referrer-Policy"] = "no-referrer"
+    return page
+
+
+def _form_page(
+    form: TicketForm, status: HTTPStatus = HTTPStatus.OK, *, shown: AiSuggestion | None = None, problem: str = ""
+) -> Response:
+    return make_response(render_template("portal/form.html", form=form, shown=shown, problem=problem), status)
+
+
+def _suggest(title: str, description: str, requester_name: str | None) -> Suggestion:
+    # The engines may think for seconds; the connection goes back to the pool meanwhile.
+    db.session.rollback()
+    suggester: Suggester = current_app.extensions["suggester"]
+    return suggester.suggest(title, description, requester_name=requester_name)
+
+
+def _propose(form: TicketForm, title: str, description: str) -> AiSuggestion:
+    """Ask the engines, keep their answer, and let the form carry its number."""
+    row = record.record(_suggest(title, description, form.requester_name.data), Occasion.FORM)
+    db.session.commit()
+    if row.engine:
+        form.suggestion.data = _signer().dumps(row.id)
+    return row
+
+
+def _shown(form: TicketForm) -> AiSuggestion | None:
+    """The suggestion that the customer had before their eyes when they sent the form."""
+    try:
+        return record.by_id(_signer().loads(form.suggestion.data or ""))
+    except BadData:
+        return None
+
+
+def _signer() -> URLSafeSerializer:
+    """Signs a suggestion's number, so that nobody can put another's into the form."""
+    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="suggestion")
+
+
+@blueprint.app_context_processor
+def _for_error_pages() -> dict[str, object]:
+    """Whatever goes wrong with the form's sending, the error page is the form with all that was typed."""
+    return {"unsent_form": _unsent_form, "unsent_problem": _unsent_problem}
+
+
+def _unsent_form(status: HTTPStatus) -> TicketForm | None:
+    sent = request.endpoint in {"portal.create", "portal.review"} and status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return TicketForm() if sent else None
+
+
+def _unsent_problem(status: HTTPStatus) -> str:
+    limit = limiter.current_limit
+    wait = limit.reset_at - clock.now().timestamp() if limit else 60
+    return wording.not_sent(status, wait)

@@ -1,0 +1,58 @@
+"""The API reference page: all of the document is on it, and its examples work as they stand."""
+
+import itertools
+import json
+import re
+import shlex
+from html import unescape
+from urllib.parse import urlsplit
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from ticketdesk.api import openapi
+
+
+def curl_lines(page: str) -> list[list[str]]:
+    return [
+        shlex.split(unescape(text).replace("\\\n", " "))
+        for text in re.findall(r'<code id="\w+-curl">(.*?)</code>', page, re.DOTALL)
+    ]
+
+
+def test_every_call_and_every_object_is_on_the_page(app: Flask, client: FlaskClient) -> None:
+    page = client.get("/api/docs")
+    assert page.mimetype == "text/html"
+    document = openapi.build(app)
+    ids = re.findall(r'id="([^"]+)"', page.text)
+    assert len(ids) == len(set(ids))
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert {operation["operationId"] for operation in operations} <= set(ids)
+    assert set(document["components"]["schemas"]) <= set(ids)
+    for link in re.findall(r'href="#([^"]+)"', page.text):
+        assert link in ids
+
+
+def test_every_curl_line_is_answered_with_success(app: Flask, client: FlaskClient, writer: dict[str, str]) -> None:
+    lines = curl_lines(client.get("/api/docs").text)
+    assert len(lines) == 6
+    made = client.post("/api/tickets/", json={"title": "The one in the examples", "description": "Something"}).json
+    assert made is not None
+    for line in lines:
+        method = line[line.index("-X") + 1] if "-X" in line else "GET"
+        address = urlsplit(next(word for word in line if word.startswith("http")))
+        path = address.path.replace("1042", str(made["id"]))
+        headers = dict(word.split(": ", 1) for before, word in itertools.pairwise(line) if before == "-H")
+        if "Authorization" in headers:
+            headers |= writer
+        body = line[line.index("-d") + 1] if "-d" in line else None
+        answer = client.open(path, method=method, query_string=address.query, headers=headers, data=body)
+        assert answer.status_code in {200, 201}, line
+
+
+def test_the_examples_of_answers_are_json(client: FlaskClient) -> None:
+    page = client.get("/api/docs").text
+    examples = re.findall(r'<code id="(?:\w+-2\d\d|errors-code)">(.*?)</code>', page, re.DOTALL)
+    assert len(examples) == 7
+    for example in examples:
+        assert json.loads(unescape(example))

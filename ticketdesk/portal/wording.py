@@ -1,0 +1,100 @@
+"""What the desk says to customers in their words: about a suggestion, and about what happened to their ticket."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from ticketdesk.core.actors import ActorKind
+from ticketdesk.core.vocabulary import Status
+from ticketdesk.filters import words
+from ticketdesk.models import AiSuggestion, Event, EventKind
+
+_NOT_SENT = {
+    HTTPStatus.BAD_REQUEST: "Your session had ended. Press “Submit ticket” once more; "
+    "if this message returns, allow cookies for this page.",
+    HTTPStatus.TOO_MANY_REQUESTS: "We have had many tickets from your network in a short time. "
+    "Wait {wait}, then press “Submit ticket” again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "We cannot take tickets at this moment. Try again in a minute.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something broke on our side. Try again in a minute.",
+}
+
+STATUS_HEADINGS = {
+    Status.OPEN: ("We have your ticket", "It waits for someone from support to take it up."),
+    Status.IN_PROGRESS: ("We are working on it", "Someone from support has taken up your ticket."),
+    Status.RESOLVED: ("This is resolved", "If it is not solved for you, write to us again and name {reference}."),
+    Status.CLOSED: ("This ticket is closed", "If you need us again, write to us and name {reference}."),
+}
+
+_STATUS_SENTENCES = {
+    Status.OPEN: "{who} opened the ticket again",
+    Status.IN_PROGRESS: "{who} started to work on it",
+    Status.RESOLVED: "{who} marked it as resolved",
+    Status.CLOSED: "{who} closed the ticket",
+}
+
+
+def sureness(confidence: float) -> str:
+    """A confidence from 0 to 1 in words."""
+    if confidence >= 0.85:
+        return "very sure"
+    if confidence >= 0.65:
+        return "fairly sure"
+    if confidence >= 0.45:
+        return "not quite sure"
+    return "only a guess"
+
+
+def engine_name(suggestion: AiSuggestion) -> str:
+    """Who made the suggestion."""
+    match suggestion.engine:
+        case "local":
+            return "our built-in engine"
+        case "gemini":
+            return f"Gemini ({suggestion.model})"
+        case engine:
+            return suggestion.model or str(engine)
+
+
+def not_sent(status: HTTPStatus, wait: float) -> str:
+    """Why the form was not sent, where nothing in it is wrong; ``wait`` is in seconds."""
+    minutes = round(wait / 60)
+    said = "a minute" if minutes <= 1 else f"{minutes} minutes"
+    return _NOT_SENT.get(status, "Try again in a minute.").format(wait=said)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the history; ``said`` is text that a person wrote, shown as it is."""
+
+    at: datetime
+    kind: str
+    sentence: str
+    said: str | None = None
+
+
+def history(events: Iterable[Event], desk_name: str) -> list[Moment]:
+    """What happened to a ticket, as far as customers are told, newest first.
+
+    An event of a kind not named here is kept from them, so that a new kind is
+    never shown by accident. Staff are "Support": who they are is their matter.
+    """
+    moments = [moment for event in events if (moment := _moment(event, desk_name))]
+    return moments[::-1]
+
+
+def _moment(event: Event, desk_name: str) -> Moment | None:
+    who = {ActorKind.CUSTOMER: "You", ActorKind.SYSTEM: desk_name}.get(ActorKind(event.actor_kind), "Support")
+    to = event.data.get("to", "")
+    match event.kind:
+        case EventKind.CREATED:
+            return Moment(event.created_at, "opened", f"{who} opened this ticket")
+        case EventKind.STATUS_CHANGED:
+            return Moment(event.created_at, to, _STATUS_SENTENCES[Status(to)].format(who=who))
+        case EventKind.CATEGORY_CHANGED:
+            return Moment(event.created_at, "sorted", f"{who} filed it under {words(to)}")
+        case EventKind.PRIORITY_CHANGED:
+            return Moment(event.created_at, "sorted", f"{who} set the priority to {words(to)}")
+        case EventKind.TITLE_CHANGED:
+            return Moment(event.created_at, "renamed", f"{who} changed the title to", said=to)
+    return None
