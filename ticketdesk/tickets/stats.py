@@ -61,3 +61,8 @@ def created_by_day(since: date) -> dict[date, int]:
         .group_by(day)
     ).all()
     return {row.day: row.tickets for row in rows}
+
+
+def oldest_open() -> datetime | None:
+    """When the open ticket that waits longest was created, or None where no ticket is open."""
+    return db.session.scalar(select(func.min(Ticket.created_at)).where(Ticket.status == Status.OPEN))
