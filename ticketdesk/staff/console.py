@@ -1,7 +1,41 @@
-"""The staff console."""
+"""The staff console: Flask-Admin's views and menu, in the desk's own clothes."""
 
-from flask import Flask
+from typing import Any
+
+from flask import Flask, current_app
+from flask_admin import Admin
+from flask_admin.theme import Theme
+
+from ticketdesk.extensions import db
+from ticketdesk.models import AiSuggestion, ApiToken, Staff
+from ticketdesk.staff import sign_in
+from ticketdesk.staff.dashboard import Dashboard
+from ticketdesk.staff.jobs import Jobs
+from ticketdesk.staff.queue import Queue
+from ticketdesk.staff.reference import People, Suggestions, Tokens
+from ticketdesk.staff.ticket import TicketPage
+
+# A folder that Flask-Admin does not have, so that none of its own templates can show up.
+THEME = Theme(folder="none", base_template="staff/_console.html")
 
 
 def install(app: Flask) -> None:
     """Add the console to the app."""
+    app.register_blueprint(sign_in.blueprint)
+    dashboard = Dashboard("Dashboard", endpoint="dashboard", url="/staff", menu_icon_value="dashboard")
+    admin = Admin(app, name=app.config["DESK_NAME"], index_view=dashboard, theme=THEME)
+    admin.add_views(
+        Queue("Queue", endpoint="queue", menu_icon_value="queue"),
+        TicketPage("Ticket", endpoint="ticket", url="tickets"),
+        People(Staff, db, "People", endpoint="people", menu_icon_value="people"),
+        Tokens(ApiToken, db, "API tokens", endpoint="tokens", menu_icon_value="key"),
+        Suggestions(AiSuggestion, db, "AI suggestions", endpoint="suggestions", menu_icon_value="spark"),
+        Jobs("Jobs", endpoint="jobs", menu_icon_value="jobs"),
+    )
+    app.add_template_global(menu, "console_menu")
+
+
+def menu() -> list[Any]:
+    """What the caller may open, as Flask-Admin's menu items."""
+    (admin,) = current_app.extensions["admin"]
+    return [item for item in admin.menu() if item.is_visible() and item.is_accessible()]

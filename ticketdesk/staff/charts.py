@@ -1,0 +1,69 @@
+"""The geometry of the dashboard's charts. Pure: numbers in, shapes out; the templates draw them as SVG."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+# A circle of this radius is 100 long, so that lengths along it are percentages.
+DONUT_RADIUS = 15.9155
+DONUT_GAP = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """A part of a donut: where it starts and how long it is, in percent of the circle, clockwise from the top."""
+
+    word: str
+    start: float
+    length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A day's column on a canvas of 100 by 100, measured from the upper left corner."""
+
+    day: date
+    tickets: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def donut(parts: Mapping[str, int]) -> list[Arc]:
+    """The arcs of the parts that are not empty, with a gap between neighbours."""
+    total = sum(parts.values())
+    filled = [(word, 100 * number / total) for word, number in parts.items() if number]
+    gap = DONUT_GAP if len(filled) > 1 else 0.0
+    arcs, start = [], 0.0
+    for word, share in filled:
+        # A sliver narrower than the gap is drawn all the same.
+        arcs.append(Arc(word, round(start + gap / 2, 3), round(max(share - gap, gap / 2), 3)))
+        start += share
+    return arcs
+
+
+def columns(days: Sequence[tuple[date, int]], top: int) -> list[Column]:
+    """The days' columns side by side; ``top`` is the number that reaches the upper edge."""
+    slot = 100 / len(days)
+    return [
+        Column(
+            day,
+            tickets,
+            x=round(slot * (position + 0.14), 3),
+            y=round(100 - 100 * tickets / top, 3),
+            width=round(slot * 0.72, 3),
+            height=round(100 * tickets / top, 3),
+        )
+        for position, (day, tickets) in enumerate(days)
+    ]
+
+
+def round_top(most: int) -> int:
+    """The first of 2, 4, 10, 20, 40, 100 … that ``most`` fits under: an axis whose middle is a whole number."""
+    step = 1
+    while True:
+        for number in (2, 4, 10):
+            if most <= number * step:
+                return number * step
+        step *= 10

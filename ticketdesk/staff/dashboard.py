@@ -1,0 +1,62 @@
+"""The dashboard: how the desk stands, in figures that lead to their tickets."""
+
+from datetime import timedelta
+
+from flask.typing import ResponseReturnValue
+
+from ticketdesk.core import clock
+from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.staff import charts
+from ticketdesk.staff.live import live_part
+from ticketdesk.staff.queue import address
+from ticketdesk.staff.views import ConsolePage, route
+from ticketdesk.tickets import queries
+from ticketdesk.tickets.queries import Filter, Sort
+from ticketdesk.tickets.stats import created_by_day, oldest_open, stats
+
+DAYS = 30
+UNDONE = frozenset({Status.OPEN, Status.IN_PROGRESS})
+URGENT_SHOWN = 6
+
+
+class Dashboard(ConsolePage):
+    """The console's first page."""
+
+    @route("/")
+    def index(self) -> ResponseReturnValue:
+        """Show the figures."""
+        return self.page("staff/dashboard.html", **_figures())
+
+    @route("/figures")
+    def figures(self) -> ResponseReturnValue:
+        """The figures alone, for the page that refreshes itself."""
+        return live_part(self.page("staff/_figures.html", **_figures()))
+
+
+def _figures() -> dict[str, object]:
+    today = clock.now().date()
+    first = today - timedelta(days=DAYS - 1)
+    created = created_by_day(first)
+    days = [(day, created.get(day, 0)) for day in (first + timedelta(days=n) for n in range(DAYS))]
+    found = stats()
+    top = charts.round_top(max(tickets for _day, tickets in days))
+    return {
+        "stats": found,
+        "days": days,
+        "top": top,
+        "columns": charts.columns(days, top),
+        "arcs": charts.donut({category: found.by_category[category] for category in Category}),
+        "donut_radius": charts.DONUT_RADIUS,
+        "priorities": [(priority, found.by_priority[priority]) for priority in reversed(Priority)],
+        "categories": [(category, found.by_category[category]) for category in Category],
+        "most_of_a_priority": max(*found.by_priority.values(), 1),
+        "today": created.get(today, 0),
+        "this_week": sum(tickets for _day, tickets in days[-7:]),
+        "oldest_open": oldest_open(),
+        "urgent": queries.page(Filter(status=UNDONE, sort=Sort.MOST_URGENT), limit=URGENT_SHOWN).rows,
+        "undone": Filter(status=UNDONE, sort=Sort.MOST_URGENT),
+        "address": address,
+        "Filter": Filter,
+        "Status": Status,
+        "Sort": Sort,
+    }

@@ -1,0 +1,70 @@
+"""Reading what the console's addresses and forms say: numbers, words, changes."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import TypeVar
+
+from werkzeug.datastructures import MultiDict
+
+from ticketdesk.core.errors import FieldFault, Invalid
+from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.tickets.queries import PAGE_MAX
+from ticketdesk.tickets.service import Changes
+
+Form = MultiDict[str, str]
+Word = TypeVar("Word", bound=StrEnum)
+
+# The fields that are set to a word, in the order in which the console shows them.
+FIELDS: dict[str, type[StrEnum]] = {"status": Status, "priority": Priority, "category": Category}
+
+
+def read_id(value: str) -> int | None:
+    """The value as a row's id, or None where it cannot be one."""
+    # As many digits as a bigint has; Python refuses to read very long numbers at all.
+    known = value.isascii() and value.isdigit() and len(value) <= 19 and 0 < int(value) <= BIGINT_MAX
+    return int(value) if known else None
+
+
+def read_words(field: str, vocabulary: type[Word], values: Iterable[str]) -> frozenset[Word]:
+    """The values as words of the vocabulary; empty ones are left out, as a form sends them.
+
+    Raises:
+        Invalid: a value is no word of the vocabulary.
+    """
+    try:
+        return frozenset(vocabulary(value) for value in values if value)
+    except ValueError:
+        raise Invalid(FieldFault(field, f"This must be one of: {', '.join(vocabulary)}.")) from None
+
+
+def read_changes(form: Form) -> Changes:
+    """The changes in the form; a field that is missing or empty stays as it is.
+
+    Raises:
+        Invalid: a value is no word of its vocabulary.
+    """
+    return Changes(
+        category=_word("category", Category, form),
+        priority=_word("priority", Priority, form),
+        status=_word("status", Status, form),
+    )
+
+
+def read_ticket_ids(form: Form) -> Sequence[int]:
+    """The ids of the tickets that are ticked, as many as a page shows.
+
+    Raises:
+        Invalid: there are more, or one is no id.
+    """
+    values = form.getlist("ticket")
+    if len(values) > PAGE_MAX:
+        raise Invalid(FieldFault("ticket", f"At most {PAGE_MAX} tickets can be changed at once."))
+    ids = [read_id(value) for value in values]
+    if None in ids:
+        raise Invalid(FieldFault("ticket", "This is not the number of a ticket."))
+    return [ticket_id for ticket_id in ids if ticket_id is not None]
+
+
+def _word(field: str, vocabulary: type[Word], form: Form) -> Word | None:
+    return next(iter(read_words(field, vocabulary, [form.get(field, "")])), None)

@@ -1,0 +1,90 @@
+/* What the console's pages share: toasts, copying, selects that save themselves, and parts that
+   refresh themselves behind a session that has ended. Every page works without it. */
+(() => {
+  "use strict";
+
+  document.documentElement.classList.add("js");
+
+  const TOAST_LASTS = 6_000;
+
+  function leave(toast) {
+    toast.classList.add("leaving");
+    setTimeout(() => toast.remove(), 200);
+  }
+
+  function expire(toast) {
+    let timer;
+    const start = () => { timer = setTimeout(leave, TOAST_LASTS, toast); };
+    const stop = () => clearTimeout(timer);
+    toast.addEventListener("pointerenter", stop);
+    toast.addEventListener("pointerleave", start);
+    toast.addEventListener("focusin", stop);
+    toast.addEventListener("focusout", start);
+    start();
+  }
+
+  /* Say something; other scripts send `toast` events with { message, kind, undo }. Faults stay until dismissed. */
+  document.addEventListener("toast", ({ detail: { message, kind = "good", undo } }) => {
+    const toast = document.querySelector("template#toast").content.firstElementChild.cloneNode(true);
+    toast.classList.add(kind);
+    toast.querySelector("p").textContent = message;
+    const button = toast.querySelector(".undo");
+    button.hidden = !undo;
+    button.addEventListener("click", () => {
+      leave(toast);
+      undo();
+    });
+    document.getElementById("toasts").append(toast);
+    if (kind !== "bad") expire(toast);
+  });
+
+  for (const toast of document.querySelectorAll("#toasts > .toast:not(.bad)")) expire(toast);
+
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      document.dispatchEvent(new CustomEvent("toast", { detail: { message: "Copied." } }));
+    } catch {
+      // Without https the browser has no clipboard for us.
+      window.prompt("Copy this:", button.dataset.copy);
+    }
+  }
+
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-dismiss], [data-copy]");
+    if (button?.hasAttribute("data-copy")) copy(button);
+    else if (button) leave(button.closest(".toast"));
+  });
+
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-submit]")) target.form.requestSubmit();
+  });
+
+  /* A click elsewhere and Escape close what opens over the page. */
+  const overlays = "details.filter[open], details.account[open]";
+  document.addEventListener("click", ({ target }) => {
+    for (const open of document.querySelectorAll(overlays)) if (!open.contains(target)) open.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const open of document.querySelectorAll(overlays)) {
+      open.open = false;
+      open.querySelector("summary").focus();
+      event.stopPropagation();
+    }
+  }, { capture: true });
+
+  /* A session that has ended leads to the sign-in page, which must not be put into a part of this one. */
+  document.addEventListener("htmx:before:response", (event) => {
+    if (!event.detail.ctx.response.raw.redirected) return;
+    event.preventDefault();
+    window.location.reload();
+  });
+
+  /* A select shows what its user last chose, even after the page has learnt of a newer value. */
+  document.addEventListener("htmx:after:swap", () => {
+    for (const select of document.querySelectorAll("select[data-value]")) {
+      if (select !== document.activeElement && !select.matches(".saving")) select.value = select.dataset.value;
+    }
+  });
+})();
