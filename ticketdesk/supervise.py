@@ -105,7 +105,7 @@ def reach(url: str) -> None:
         Trouble: it is not.
     """
     try:
-        with psycopg.connect(url.replace("postgresql+psycopg:", "postgresql:", 1), connect_timeout=5) as connection:
+        with psycopg.connect(dsn_of(url), connect_timeout=5) as connection:
             version = connection.info.server_version // 10000
             encoding = connection.info.parameter_status("server_encoding")
     except psycopg.Error as error:
@@ -115,6 +115,20 @@ def reach(url: str) -> None:
         raise Trouble(f"The database is PostgreSQL {version}, but the desk needs {POSTGRESQL_LEAST} or newer.")
     if encoding != "UTF8":
         raise Trouble(f"The database's encoding is {encoding}, but must be UTF8; create it with: createdb -E UTF8")
+
+
+def dsn_of(url: str) -> str:
+    """What libpq calls the database at an SQLAlchemy URL."""
+    return url.replace("postgresql+psycopg:", "postgresql:", 1)
+
+
+def answers(dsn: str) -> bool:
+    """Whether the database takes connections now."""
+    try:
+        psycopg.connect(dsn, connect_timeout=2).close()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def migrate(app: Flask) -> None:
@@ -144,6 +158,7 @@ def serve(app: Flask, settings: Settings, listener: socket.socket, cluster: Clus
         EmbeddedError: the embedded PostgreSQL ended and does not start again.
         Trouble: a process does not stay alive, or the desk does not become ready.
     """
+    dsn = cluster.dsn() if cluster else dsn_of(settings.database_url or "")
     gunicorn = ["-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
     children = [
         Child("The web server", [*gunicorn, "--bind", f"fd://{listener.fileno()}"], passes=[listener.fileno()]),
@@ -153,12 +168,12 @@ def serve(app: Flask, settings: Settings, listener: socket.socket, cluster: Clus
         with step("Web server and worker"):
             for child in children:
                 child.start()
-            await_ready(listener, children)
+            await_ready(listener, children, dsn)
         greet(app, settings)
         checked = time.monotonic()
         while True:
             for child in children:
-                child.tend()
+                child.tend(dsn)
             if cluster and time.monotonic() - checked > CLUSTER_CHECK:
                 cluster.ensure()
                 checked = time.monotonic()
@@ -190,24 +205,30 @@ class Child:
             preexec_fn=end_with_parent(signal.SIGTERM),
         )
 
-    def tend(self) -> None:
-        """Start the process again when it ended, a little later each time.
+    def tend(self, dsn: str) -> None:
+        """Start the process again when it ended, a little later each time, and not while there is no database.
 
         Raises:
-            Trouble: it ended too often.
+            Trouble: it ended too often, and not for want of a database.
         """
         now = time.monotonic()
         if self._process is None:
-            if now >= self._start_at:
+            if now < self._start_at:
+                return
+            if answers(dsn):
                 self.start()
+            else:
+                self._start_at = now + 1.0
         elif (status := self._process.poll()) is not None:
+            # A web server that was killed leaves its workers, which finish their requests.
             self.send(signal.SIGTERM)
             self._process = None
-            self._deaths = [*(death for death in self._deaths if now - death < DEATHS_WITHIN), now]
+            print(f"ticketdesk: {self.name} ended ({describe(status)}) and is started again.", file=sys.stderr)
+            if answers(dsn):
+                self._deaths = [*(death for death in self._deaths if now - death < DEATHS_WITHIN), now]
             if len(self._deaths) == DEATHS_MAX:
                 raise Trouble(f"{self.name} ended {DEATHS_MAX} times within a minute; what it said stands above.")
             self._start_at = now + len(self._deaths) - 1
-            print(f"ticketdesk: {self.name} ended ({describe(status)}) and is started again.", file=sys.stderr)
 
     def send(self, how: signal.Signals) -> None:
         """Send a signal to the process and to those that it started."""
@@ -240,7 +261,7 @@ def describe(status: int) -> str:
     return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
 
 
-def await_ready(listener: socket.socket, children: Sequence[Child]) -> None:
+def await_ready(listener: socket.socket, children: Sequence[Child], dsn: str) -> None:
     """Wait until the desk answers that it is ready.
 
     Raises:
@@ -251,7 +272,7 @@ def await_ready(listener: socket.socket, children: Sequence[Child]) -> None:
     deadline = time.monotonic() + READY_TIMEOUT
     while (reason := unready(host, port)) is not None:
         for child in children:
-            child.tend()
+            child.tend(dsn)
         if time.monotonic() > deadline:
             raise Trouble(f"The desk was not ready after {READY_TIMEOUT:.0f} seconds: {reason}")
         time.sleep(POLL)
