@@ -10,6 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from gunicorn.workers.base import Worker
+
 from config import ConfigError, load
 
 try:
@@ -35,3 +37,8 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 # Which proxies may set X-Forwarded-* is TRUSTED_PROXIES' to say, and the app's to apply.
 forwarded_allow_ips = ""
 control_socket_disable = True
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Have the AI's client ready before a customer waits for it; its threads would not outlive the fork."""
+    worker.wsgi.extensions["suggester"].warm()
