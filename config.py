@@ -11,6 +11,7 @@ that holds ``SECRET_KEY``.
 import contextlib
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,7 +127,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
         ratelimit_classify=read.text("RATELIMIT_CLASSIFY", "60 per minute;600 per hour"),
-        log_format=read.choice("LOG_FORMAT", "json", ("json", "console")),
+        log_format=read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console")),
         desk_name=read.text("DESK_NAME", "Ticketdesk"),
     )
     _check_engine(settings)
