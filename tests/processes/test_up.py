@@ -119,6 +119,7 @@ def tickets(data_dir: Path) -> set[int]:
 def test_no_kill_loses_a_ticket_or_leaves_a_process(desk: Desk) -> None:
     said = desk.start()
     assert f"http://127.0.0.1:{desk.port}/staff/set-up/" in said
+    assert desk.ask("GET", "/")[0] == http.HTTPStatus.OK
     assert desk.data_dir.stat().st_mode & 0o777 == 0o700
 
     customer = Customer(desk)
