@@ -1,7 +1,6 @@
 """The suggestion step: what is proposed, what the customer's hand keeps, and what is written down about it."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,41 +9,14 @@ from flask.testing import FlaskClient
 from itsdangerous import URLSafeSerializer
 
 from tests.conftest import opened, settings_for
+from tests.portal.engine import Engine, verdict
 from tests.portal.pages import MATTER, Page, filled_form, link_in, page_of
 from ticketdesk import create_app
-from ticketdesk.ai.contract import EngineError, Guess, Verdict
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.core.vocabulary import Category, Priority
 from ticketdesk.extensions import db
 from ticketdesk.models import AiSuggestion, Ticket
 from ticketdesk.tickets import queries
-
-
-class Engine:
-    """An engine that says what the test wants, or nothing."""
-
-    name = "gemini"
-    model = "gemini-test"
-
-    def __init__(self) -> None:
-        self.verdict: Verdict | None = verdict(Category.BILLING, Priority.HIGH)
-        self.asked: list[str] = []
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    def warm(self) -> None:
-        """Nothing to get ready."""
-
-    def classify(self, text: str, **_: Any) -> Verdict:
-        """Answer the verdict that is set."""
-        self.asked.append(text)
-        self.meanwhile()
-        if self.verdict is None:
-            raise EngineError("overloaded", "The model is overloaded; the operator should wait.")
-        return self.verdict
-
-
-def verdict(category: Category, priority: Priority) -> Verdict:
-    return Verdict(category, priority, 0.9312, 0.5, guesses=(Guess(category, 0.9312),), words=("refund",))
 
 
 @pytest.fixture

@@ -134,7 +134,12 @@
     count();
   }
 
-  /* One ticket for two clicks. A page that comes back from the browser's memory can be sent again. */
+  /* One ticket for two clicks, and for going back and submitting the same again: the place in the
+     browser's history keeps the form's nonce, also where going back loads the page anew. */
+  const { nonce } = form.elements;
+  nonce.value = history.state?.nonce ?? nonce.value;
+  history.replaceState({ nonce: nonce.value }, "");
+
   const label = submit.querySelector("[data-idle]");
   function sending(now) {
     form.toggleAttribute("data-sending", now);
