@@ -5,7 +5,7 @@ request before its view runs, and the templates put it in.
 """
 
 from wtforms import BooleanField, EmailField, Field, Form, PasswordField, SelectField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
 from ticketdesk.accounts.passwords import PASSWORD_MAX, PASSWORD_MIN
 from ticketdesk.core.errors import Invalid
@@ -40,11 +40,11 @@ def _email() -> EmailField:
     )
 
 
-def _name(label: str, hint_missing: str) -> StringField:
+def _name(label: str, missing: str) -> StringField:
     return StringField(
         label,
         [
-            InputRequired(hint_missing),
+            DataRequired(missing),
             Length(max=NAME_MAX, message=f"A name has at most {NAME_MAX} characters."),
             storable,
         ],
