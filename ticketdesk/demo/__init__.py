@@ -1,0 +1,1 @@
+"""Believable tickets for a desk that is being tried out."""
