@@ -1,34 +1,85 @@
-"""The operator's door: `flask worker`, `flask setup-link`, `flask token …`."""
+"""The operator's door: `flask worker`, `setup-link`, `demo`, `doctor`, `token …` and `staff …`."""
+
+import logging
+import sys
+from collections import Counter
+from random import SystemRandom
+from typing import Any
 
 import click
+import psycopg
 from flask import Flask, current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy import func, select
+from sqlalchemy.exc import ProgrammingError
 
+from ticketdesk import doctor
 from ticketdesk.accounts import service as accounts
-from ticketdesk.core.errors import Invalid
+from ticketdesk.core import clock
+from ticketdesk.core.errors import DomainError, Invalid
+from ticketdesk.core.vocabulary import Status
+from ticketdesk.demo import writing
+from ticketdesk.demo.hours import DAYS
+from ticketdesk.doctor import Level, why
 from ticketdesk.extensions import db
 from ticketdesk.jobs import worker as jobs
-from ticketdesk.models import ApiToken, Scope
+from ticketdesk.models import ApiToken, Scope, Staff
 
-tokens = AppGroup("token", help="Make and revoke API tokens.")
+BIGINT_MAX = 2**63 - 1
+DEMO_MAX = 10_000_000
+
+_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+
+
+class Command(click.Command):
+    """A command that tells what went wrong in one sentence, and then exits with status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Invalid as error:
+            raise click.ClickException(" ".join(fault.message for fault in error.faults) or str(error)) from None
+        except DomainError as error:
+            raise click.ClickException(str(error)) from None
+        except (*doctor.UNREACHABLE, psycopg.OperationalError, ConnectorException) as error:
+            raise click.ClickException(f"The database cannot be used: {why(error)}.") from None
+        except ProgrammingError as error:
+            if not isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+                raise
+            raise click.ClickException(
+                "The database is not at this version's schema; run `flask db upgrade` first."
+            ) from None
+
+
+class Commands(AppGroup):
+    """A group of such commands."""
+
+    command_class = Command
+
+
+commands = Commands()
+tokens = Commands("token", help="Make and revoke API tokens.")
+staff = Commands("staff", help="Look after staff accounts when nobody can do it in the console.")
 
 
 def install(app: Flask) -> None:
     """Add the commands to the app."""
-    app.cli.add_command(tokens)
-    app.cli.add_command(worker)
-    app.cli.add_command(setup_link)
+    for command in (*commands.commands.values(), tokens, staff):
+        app.cli.add_command(command)
 
 
-@click.command()
-@with_appcontext
+@commands.command()
 def worker() -> None:
     """Run background jobs until stopped."""
+    # The worker's own connections would be tried for half a minute before it gave up.
+    db.session.connection()
+    db.session.remove()
     jobs.run(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
-@click.command("setup-link")
-@with_appcontext
+@commands.command("setup-link")
 def setup_link() -> None:
     """Show the link under which the first admin is made, while there is none."""
     public_url = current_app.config["PUBLIC_URL"]
@@ -39,20 +90,62 @@ def setup_link() -> None:
         click.echo(f"Nobody works here yet. Choose the first admin's e-mail and password at {link}")
 
 
+@commands.command("demo")
+@click.argument("tickets", metavar="[N]", type=click.IntRange(1, DEMO_MAX), default=200)
+@click.option("--seed", type=int, help="The same number makes the same tickets again.")
+@click.option("--yes", is_flag=True, help="Add them to a desk that real customers use.")
+def make_demo(tickets: int, seed: int | None, yes: bool) -> None:
+    """Fill the desk with N (200) made-up tickets of the last 90 days."""
+    real = writing.count_real_tickets()
+    if real and not yes:
+        raise click.ClickException(
+            f"This desk has real tickets ({real:,}), and demo tickets cannot be taken out again;"
+            " add --yes if you want them all the same."
+        )
+    if seed is None:
+        seed = SystemRandom().randrange(2**32)
+    made: Counter[Status] = Counter()
+    with click.progressbar(length=tickets, label="Making tickets") as bar:
+        for batch in writing.fill(tickets, seed=seed, now=clock.now()):
+            made += batch
+            bar.update(batch.total())
+    db.session.commit()
+    shares = ", ".join(f"{made[status]:,} {status.replace('_', ' ')}" for status in Status)
+    noun = "ticket" if tickets == 1 else "tickets"
+    click.echo(f"Made {tickets:,} demo {noun} over {DAYS} days: {shares}.")
+    click.echo(f"See them at {current_app.config['PUBLIC_URL']}/staff/")
+    if not accounts.any_staff():
+        click.echo("Nobody can sign in there yet; `flask setup-link` shows the link to make the first admin.")
+
+
+@commands.command("doctor")
+@click.option("--ask", is_flag=True, help="Have the AI engine classify a text; costs one call to a provider.")
+@click.pass_context
+def see_doctor(ctx: click.Context, ask: bool) -> None:
+    """Say in plain lines what is fine and what is wrong."""
+    # What goes wrong here is said in the findings; the same in the log's form would only stand between them.
+    logging.getLogger("ticketdesk").setLevel(logging.CRITICAL)
+    levels: Counter[Level] = Counter()
+    for finding in doctor.examine(current_app.config["SETTINGS"], current_app.extensions["suggester"], ask=ask):
+        level = click.style(f"{finding.level:<4}", fg=_COLOURS[finding.level])
+        click.echo(f"{level}  {finding.topic:<8}  {finding.sentence}")
+        levels[finding.level] += 1
+    if levels[Level.FAIL]:
+        ctx.exit(1)
+
+
 @tokens.command("create")
 @click.argument("name")
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
     default=Scope.READ.value,
+    show_default=True,
     help="write includes read.",
 )
 def create_token(name: str, scope: str) -> None:
     """Make a token called NAME and show it, once."""
-    try:
-        token, secret = accounts.create_token(name, Scope(scope))
-    except Invalid as error:
-        raise click.ClickException(error.faults[0].message) from None
+    token, secret = accounts.create_token(name, Scope(scope))
     db.session.commit()
     click.echo(secret)
     click.echo(f"Token {token.id} ({token.scope}) for {token.name}. It is not shown again; keep it safe.", err=True)
@@ -61,13 +154,16 @@ def create_token(name: str, scope: str) -> None:
 @tokens.command("list")
 def list_tokens() -> None:
     """List the tokens, without their secrets."""
-    for token in db.session.query(ApiToken).order_by(ApiToken.id):
+    found = db.session.scalars(select(ApiToken).order_by(ApiToken.id)).all()
+    if not found:
+        click.echo("There are no tokens; `flask token create NAME` makes one.", err=True)
+    for token in found:
         state = "revoked" if token.revoked_at else "valid"
         click.echo(f"{token.id:>5}  {token.scope:<5}  {state:<7}  {token.hint}  {token.name}")
 
 
 @tokens.command("revoke")
-@click.argument("token_id", type=int)
+@click.argument("token_id", type=click.IntRange(1, BIGINT_MAX))
 def revoke_token(token_id: int) -> None:
     """Make the token with this id useless at once."""
     token = db.session.get(ApiToken, token_id)
@@ -76,3 +172,35 @@ def revoke_token(token_id: int) -> None:
     accounts.revoke_token(token)
     db.session.commit()
     click.echo(f"Token {token.id} ({token.name}) is revoked.")
+
+
+@staff.command("list")
+def list_staff() -> None:
+    """List the staff accounts."""
+    found = db.session.scalars(select(Staff).order_by(Staff.id)).all()
+    if not found:
+        click.echo("There are no staff accounts; `flask setup-link` shows where the first is made.", err=True)
+    width = max((len(person.email) for person in found), default=0)
+    for person in found:
+        state = "active" if person.active else "off"
+        seen = f"last signed in {person.signed_in_at:%Y-%m-%d}" if person.signed_in_at else "never signed in"
+        click.echo(f"{person.email:<{width}}  {person.role:<5}  {state:<6}  {seen:<25}  {person.name}")
+
+
+@staff.command("reset-password")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def reset_password(email: str, password_stdin: bool) -> None:
+    """Give the account with this address a new password, and sign it out everywhere."""
+    person = db.session.scalar(select(Staff).where(func.lower(Staff.email) == email.strip().lower()))
+    if person is None:
+        raise click.ClickException(f"There is no account with the address {email!r}; `flask staff list` shows them.")
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    accounts.change_password(person, password)
+    db.session.commit()
+    click.echo(f"{person.name} can sign in with the new password and is signed out everywhere else.")
+    if not person.active:
+        click.echo("The account is switched off; an admin has to switch it on in the console first.", err=True)

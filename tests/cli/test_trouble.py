@@ -1,0 +1,51 @@
+"""What every command says when it cannot do its work: one sentence, and exit status 1."""
+
+import subprocess
+import sys
+
+import pytest
+
+from config import ROOT
+from tests.cli.conftest import refusal
+from tests.conftest import SECRET_KEY, opened, settings_for
+from ticketdesk import cli, create_app
+
+NOWHERE = "postgresql://nobody:a-secret-word@127.0.0.1:1/none"
+COMMANDS = [
+    ["demo"],
+    ["setup-link"],
+    ["worker"],
+    ["token", "create", "x"],
+    ["token", "list"],
+    ["token", "revoke", "1"],
+    ["staff", "list"],
+    ["staff", "reset-password", "a@example.com", "--password-stdin"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_without_a_database(command: list[str]) -> None:
+    with opened(create_app(settings_for(NOWHERE))) as app:
+        said = refusal(app.test_cli_runner().invoke(args=command, input="a few new words"))
+    assert said.startswith("The database cannot be used: ")
+    assert "a-secret-word" not in said
+
+
+def test_every_command_is_of_the_kind_that_says_so() -> None:
+    groups = [cli.commands, cli.tokens, cli.staff]
+    assert all(isinstance(command, cli.Command) for group in groups for command in group.commands.values())
+
+
+def test_as_a_process_it_is_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "demo"],
+        cwd=ROOT,
+        env={"DATABASE_URL": NOWHERE, "SECRET_KEY": SECRET_KEY, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: The database cannot be used: ")
+    assert len(done.stderr.splitlines()) == 1
