@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import ticketdesk.ai.rules as rules
-from ticketdesk.ai.rules import Evidence, Phrase, Rules, category_shares, priority_by_rules, read_phrases
+from ticketdesk.ai.rules import Evidence, Phrase, Rules, category_shares, priority_shares, read_phrases
 from ticketdesk.ai.words import read_words
 from ticketdesk.core.vocabulary import Category, Priority
 
@@ -28,7 +28,7 @@ def evidence(text: str, *phrases: str, title_words: int = 0) -> Evidence:
     ],
 )
 def test_phrases(phrase: str, text: str, spoken: list[str]) -> None:
-    assert evidence(text, phrase).spoken.get("billing", []) == spoken
+    assert list(evidence(text, phrase).spoken.get("billing", {})) == spoken
 
 
 def test_repeating_a_word_adds_nothing() -> None:
@@ -36,7 +36,7 @@ def test_repeating_a_word_adds_nothing() -> None:
 
 
 def test_overlapping_phrases_count_once() -> None:
-    assert evidence("charged twice", "charged", "charged twice").spoken["billing"] == ["charged twice"]
+    assert evidence("charged twice", "charged", "charged twice").spoken["billing"] == {"charged twice": 4.0}
 
 
 def test_the_title_weighs_more() -> None:
@@ -57,7 +57,9 @@ def test_shares_are_probabilities_and_general_without_evidence() -> None:
 
 
 def test_priority_is_medium_without_evidence() -> None:
-    assert priority_by_rules(Evidence({}, {}))[0] is Priority.MEDIUM
+    shares = priority_shares(Evidence({}, {}))
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert max(shares, key=lambda priority: shares[priority]) is Priority.MEDIUM
 
 
 @pytest.mark.parametrize("line", ["[nonsense]", "6: refund", "[billing]\nrefund"])

@@ -1,35 +1,22 @@
-"""The engine that needs no key and no network: it answers from the text alone."""
+"""The engine that needs no key and no network: it answers from the text and from what the desk has taught it."""
 
-from ticketdesk.ai.contract import Guess, Verdict
-from ticketdesk.ai.rules import category_shares, priority_by_rules, shipped_rules
-from ticketdesk.ai.words import read_words
-
-_WORDS_MAX = 6
+from ticketdesk.ai.contract import Verdict
+from ticketdesk.ai.learner import Learner
 
 
 class LocalEngine:
-    """Classifies by weighted keyword rules in English, German, Spanish, French and Portuguese."""
+    """Classifies by keyword rules, shipped examples and the desk's confirmed tickets."""
 
     name = "local"
-    model = "rules-1"
+    model = "votes-1"
+
+    def __init__(self, learner: Learner | None = None) -> None:
+        self.learner = Learner() if learner is None else learner
 
     def classify(self, text: str, *, timeout: float) -> Verdict:
         """Classify ``text``, a title and a description joined by a blank line.
 
         ``timeout`` is part of every engine's contract; an answer takes a few
-        milliseconds at most, so it never runs out.
+        milliseconds, so it never runs out.
         """
-        words = read_words(text)
-        title, blank, _ = text.partition("\n\n")
-        evidence = shipped_rules().evidence(words, len(read_words(title)) if blank else 0)
-        shares = category_shares(evidence)
-        ranked = sorted(shares, key=lambda category: -shares[category])
-        priority, priority_confidence = priority_by_rules(evidence)
-        return Verdict(
-            category=ranked[0],
-            priority=priority,
-            category_confidence=shares[ranked[0]],
-            priority_confidence=priority_confidence,
-            guesses=tuple(Guess(category, shares[category]) for category in ranked),
-            words=tuple(evidence.spoken.get(ranked[0], ())[:_WORDS_MAX]),
-        )
+        return self.learner.classify(text)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ticketdesk.ai.words import Word
-from ticketdesk.core.vocabulary import DEFAULT_PRIORITY, Category, Priority
+from ticketdesk.core.vocabulary import Category, Priority
 
 _FOLDER = Path(__file__).parent / "keywords"
 _LINE = re.compile(r"(?P<weight>-?\d+):\s*(?P<phrases>.+)")
@@ -24,10 +24,7 @@ _GAP_MAX = 3
 _TITLE_FACTOR = 1.5
 # Without any evidence "general" is the answer; the squares of these are the odds then.
 _PRIOR = {Category.BILLING: 1.6, Category.TECHNICAL: 1.6, Category.ACCOUNT: 1.6, Category.GENERAL: 2.4}
-# Evidence at which a level is believed. "critical" calls people out of bed, so it takes the most.
-_CRITICAL_FROM = 9.0
-_HIGH_FROM = 6.0
-_LOW_FROM = 4.0
+_PRIORITY_PRIOR = {Priority.LOW: 3.0, Priority.MEDIUM: 6.0, Priority.HIGH: 3.0, Priority.CRITICAL: 2.0}
 
 
 class Phrase(NamedTuple):
@@ -40,10 +37,10 @@ class Phrase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What spoke for each section: the total weight, and the words as written, strongest first."""
+    """What spoke for each section: the total weight, and the words as written with theirs, strongest first."""
 
     totals: Mapping[str, float]
-    spoken: Mapping[str, Sequence[str]]
+    spoken: Mapping[str, Mapping[str, float]]
 
 
 def read_phrases(lines: Iterable[str], source: str) -> Iterator[Phrase]:
@@ -110,7 +107,7 @@ class Rules:
         counted: set[Phrase] = set()
         covered: set[tuple[str, int]] = set()
         totals: dict[str, float] = defaultdict(float)
-        spoken: dict[str, list[str]] = defaultdict(list)
+        spoken: dict[str, dict[str, float]] = defaultdict(dict)
         for weight, at, end, phrase in matches:
             places = {(phrase.section, place) for place in range(at, end)}
             if phrase in counted or not covered.isdisjoint(places):
@@ -119,7 +116,7 @@ class Rules:
             covered |= places
             totals[phrase.section] += weight
             if weight > 0:
-                spoken[phrase.section].append(" ".join(word.written for word in words[at:end]))
+                spoken[phrase.section].setdefault(" ".join(word.written for word in words[at:end]), weight)
         return Evidence(totals, spoken)
 
     def _opening_with(self, folded: str) -> Iterator[Phrase]:
@@ -177,21 +174,14 @@ def category_shares(evidence: Evidence) -> dict[Category, float]:
     return {category: value / total for category, value in odds.items()}
 
 
-def priority_by_rules(evidence: Evidence) -> tuple[Priority, float]:
-    """The priority by the rules, and how sure they are; medium when nothing speaks for another."""
-    critical = evidence.totals.get(Priority.CRITICAL, 0.0)
-    high = evidence.totals.get(Priority.HIGH, 0.0)
-    low = evidence.totals.get(Priority.LOW, 0.0)
-    if critical >= _CRITICAL_FROM:
-        return Priority.CRITICAL, _sureness(critical, _CRITICAL_FROM)
-    urgency = critical + high
-    if urgency >= _HIGH_FROM and urgency > low:
-        return Priority.HIGH, _sureness(urgency - max(low, 0.0), _HIGH_FROM)
-    if low >= _LOW_FROM and low > urgency:
-        return Priority.LOW, _sureness(low - urgency, _LOW_FROM)
-    return DEFAULT_PRIORITY, 0.5
-
-
-def _sureness(evidence: float, needed: float) -> float:
-    """From about a half when the evidence just suffices, towards 0.9 as it grows."""
-    return 0.45 + 0.45 * evidence / (evidence + needed)
+def priority_shares(evidence: Evidence) -> dict[Priority, float]:
+    """Each priority's probability by the rules; they sum to 1, and medium leads when nothing speaks."""
+    weight = {priority: max(evidence.totals.get(priority, 0.0), 0.0) for priority in Priority}
+    critical, high = weight[Priority.CRITICAL], weight[Priority.HIGH]
+    # What sounds critical is at least urgent, and an urgent tone makes it no milder.
+    weight[Priority.HIGH] += critical / 2
+    if critical:
+        weight[Priority.CRITICAL] += high / 2
+    odds = {priority: (weight[priority] + _PRIORITY_PRIOR[priority]) ** 2 for priority in Priority}
+    total = sum(odds.values())
+    return {priority: value / total for priority, value in odds.items()}

@@ -10,7 +10,7 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-READ_MAX = 4_000
+READ_MAX = 2_500
 """Characters of a text that are read: what a ticket is about stands near its beginning."""
 
 MONEY = "#money"
