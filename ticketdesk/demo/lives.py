@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ PROPOSED_ON_FORM, UNPROPOSED_ON_FORM, PROPOSED_TO_API, UNPROPOSED_TO_API = 0.68,
 CATEGORY_RIGHT, PRIORITY_RIGHT = 0.95, 0.92
 WRONG_TURNED_DOWN, RIGHT_OVERSTATED = 0.5, 0.02
 CORRECTED = 0.85
-FORGOTTEN, TURNED_AWAY, AT_ONCE, STUCK, HANDED_ON, REOPENED, LEFT_RESOLVED = 0.02, 0.03, 0.1, 0.03, 0.15, 0.06, 0.06
+FORGOTTEN, TURNED_AWAY, AT_ONCE, STUCK, HANDED_ON, REOPENED, LEFT_RESOLVED = 0.03, 0.03, 0.1, 0.04, 0.15, 0.06, 0.06
 
 # Median hours until an agent looks at a ticket, and from there until it is resolved.
 _LOOK = {Priority.CRITICAL: 0.3, Priority.HIGH: 4, Priority.MEDIUM: 26, Priority.LOW: 60}
@@ -127,10 +126,12 @@ def lives(tickets: int, *, seed: int, now: datetime) -> Iterator[Life]:
 
 
 def _dealt(scenarios: list[Scenario], rng: Random) -> Iterator[Scenario]:
-    """Scenarios as from a deck of cards, so that a page of the list hardly repeats itself."""
-    for _ in count():
-        rng.shuffle(scenarios)
-        yield from scenarios
+    """Scenarios without end; one comes again when half of the others have come, so that no page repeats itself."""
+    rng.shuffle(scenarios)
+    while True:
+        scenario = scenarios.pop(rng.randrange(len(scenarios) // 2))
+        scenarios.append(scenario)
+        yield scenario
 
 
 def _begin(scenario: Scenario, requester: Requester, created: datetime, now: datetime, rng: Random) -> Life:
@@ -215,9 +216,11 @@ def _plan(life: Life, scenario: Scenario, rng: Random) -> Iterator[Change]:
         at = proposal.created_at
         yield Change(at, SYSTEM, "category", proposal.category, SetBy.LOCAL)
         yield Change(at, SYSTEM, "priority", proposal.priority, SetBy.LOCAL)
-    if rng.random() < FORGOTTEN:
+    pressing = max(life.priority.rank, scenario.priority.rank) >= Priority.HIGH.rank
+    night = scenario.priority is Priority.CRITICAL
+    if rng.random() < FORGOTTEN and not pressing:
         return
-    agent, night = rng.choice(AGENTS), scenario.priority is Priority.CRITICAL
+    agent = rng.choice(AGENTS)
     at = _later(at, _LOOK[scenario.priority], rng, night=night)
     for name, right in (("category", scenario.category), ("priority", scenario.priority)):
         if getattr(life, name) != right and rng.random() < CORRECTED:
@@ -229,7 +232,7 @@ def _plan(life: Life, scenario: Scenario, rng: Random) -> Iterator[Change]:
         return
     if way < 1 - AT_ONCE:
         yield Change(at, agent, "status", Status.IN_PROGRESS)
-        if rng.random() < STUCK:
+        if rng.random() < STUCK and not pressing:
             return
         at = _later(at, _WORK[scenario.priority], rng, night=night)
     if rng.random() < HANDED_ON:

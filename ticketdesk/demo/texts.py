@@ -24,7 +24,7 @@ NAMELESS, NOBODY = 0.08, 0.06
 REGULARS, RETURNING = 400, 0.2
 """How many of the last requesters of a language may come back, and the share of tickets from such."""
 
-_WORD_OR_SLOT = re.compile(r"\{\w+\}|([^\W\d_]{5,20})")
+_WORD_OR_SLOT = re.compile(r"\{\w+\}|([^\W\d_]{6,20})")
 _DOMAINS = ("example.com", "example.com", "example.net", "example.org")  # reserved by RFC 2606
 _PRODUCTS = ("Lumo S2", "Alto 40", "Nordkap Pro", "Fjord Mini", "Vela Max", "Kite 3", "Orbit Hub", "Terra One")
 _COMPANIES = (
@@ -45,6 +45,7 @@ _SLOTS: dict[str, Callable[[Random, Language, datetime], str]] = {
     "invoice": lambda rng, language, at: f"INV-{at.year}-{rng.randint(1, 99_999):05}",
     "me": lambda rng, language, at: f"{rng.choice(language.first_names)} {rng.choice(language.last_names)}",
     "month": lambda rng, language, at: language.month(at - timedelta(days=30)),
+    "next_month": lambda rng, language, at: language.month(at + timedelta(days=30)),
     "n": lambda rng, language, at: str(rng.randint(3, 48)),
     "order": lambda rng, language, at: str(rng.randint(210_000, 989_999)),
     "person": lambda rng, language, at: f"{rng.choice(language.first_names)} {rng.choice(language.last_names)}",
