@@ -28,7 +28,7 @@ PATIENCE = 10
 def engine(desk: Desk) -> Engine:
     """The desk's only engine, in the test's hands; it suggests billing and high."""
     engine = Engine()
-    desk.app.extensions["suggester"] = Suggester(engine, engine, timeout=PATIENCE, fallback=False)
+    desk.app.extensions["suggester"] = Suggester(engine, timeout=PATIENCE)
     return engine
 
 

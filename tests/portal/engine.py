@@ -18,9 +18,6 @@ class Engine:
         self.asked: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def warm(self) -> None:
-        """Nothing to get ready."""
-
     def classify(self, text: str, **_: Any) -> Verdict:
         """Answer the verdict that is set."""
         self.asked.append(text)

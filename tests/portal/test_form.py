@@ -13,7 +13,7 @@ from tests.portal.pages import MATTER, filled_form, link_in, page_of
 from ticketdesk import create_app
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, Ticket
-from ticketdesk.tickets import queries
+from ticketdesk.tickets import queries, service
 
 
 def all_tickets() -> list[Ticket]:
@@ -231,6 +231,17 @@ class TestNotSent:
             gone = client.get("/t/0123456789abcdef0123456789abcdef")
             assert gone.status_code == 503
             assert "Try again" in gone.text
+
+    def test_a_fault_of_ours(self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("a fault of ours, with the customer's text in it")
+
+        monkeypatch.setattr(service, "create_ticket", broken)
+        typed = filled_form(client)
+        answer = client.post("/", data=typed)
+        assert answer.status_code == 500
+        assert "fault of ours" not in answer.text
+        self.assert_all_there(page_of(answer).form, typed)
 
 
 def test_whoever_comes_back_to_the_step_starts_at_the_form(client: FlaskClient) -> None:

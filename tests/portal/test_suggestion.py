@@ -28,7 +28,7 @@ def engine() -> Engine:
 def client(app: Flask, engine: Engine) -> Iterator[FlaskClient]:
     """A customer of a desk whose one engine is the test's."""
     usual = app.extensions["suggester"]
-    app.extensions["suggester"] = Suggester(engine, engine, timeout=1, fallback=False)
+    app.extensions["suggester"] = Suggester(engine, timeout=1)
     yield app.test_client()
     app.extensions["suggester"] = usual
 
@@ -117,6 +117,17 @@ class TestTheStepWithoutAScript:
         again = page_of(client.post("/review", data=page.form | {"by_hand": "category"}))
         assert (again.form["category"], again.form["priority"]) == ("billing", "low")
 
+    def test_an_engine_that_is_not_sure_enough_leaves_the_category_open(
+        self, client: FlaskClient, engine: Engine
+    ) -> None:
+        page = reviewed(client)
+        client.application.extensions["suggester"] = Suggester(engine, timeout=1, threshold=0.95)
+        again = page_of(client.post("/review", data=page.form))
+        assert (again.form["category"], again.form["priority"]) == ("", "high")
+        assert "We suggest high priority, and no category yet" in again.text
+        ticket = submitted(client, again.form)
+        assert (ticket.category, ticket.category_set_by, ticket.priority_set_by) == ("general", "default", "gemini")
+
     def test_a_failure_leaves_the_earlier_suggestion_in_place(self, client: FlaskClient, engine: Engine) -> None:
         page = reviewed(client)
         engine.verdict = None
@@ -204,7 +215,7 @@ class TestWhatBecomesOfIt:
 def test_no_database_connection_is_held_while_an_engine_thinks(committed_url: str, engine: Engine, path: str) -> None:
     with opened(create_app(settings_for(committed_url))) as app:
         held: list[int] = []
-        app.extensions["suggester"] = Suggester(engine, engine, timeout=1)
+        app.extensions["suggester"] = Suggester(engine, timeout=1)
         engine.meanwhile = lambda: held.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
         client = app.test_client()
         assert client.post(path, data=filled_form(client)).status_code in {200, 303}

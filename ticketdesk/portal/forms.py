@@ -89,7 +89,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
             field = self[name]
             untouched = not field.data or (seen is not None and field.data == getattr(seen, name))
             if untouched and name not in by_hand:
-                field.data = getattr(proposed, name)
+                field.data = getattr(proposed, name) or ""
 
     def digest(self, new: NewTicket) -> str:
         """What makes two sendings the same: the nonce, and all that was typed.

@@ -38,9 +38,9 @@
     form.elements.by_hand.value = [...byHand].join(" ");
     const proposed = banner()?.dataset;
     for (const [name, select] of Object.entries(selects)) {
-      const followed = Boolean(proposed) && select.value === proposed[name];
+      const followed = Boolean(proposed?.[name]) && select.value === proposed[name];
       select.toggleAttribute("data-suggested", followed);
-      const kept = proposed && banner().querySelector(`[data-field="${name}"] [data-kept]`);
+      const kept = proposed?.[name] && banner().querySelector(`[data-field="${name}"] [data-kept]`);
       if (!kept) continue;
       kept.hidden = followed || !select.value;
       kept.querySelector("strong").textContent = select.selectedOptions[0].text.split(":")[0];
