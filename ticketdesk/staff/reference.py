@@ -41,6 +41,8 @@ class Reference(ConsolePage, ModelView):  # type: ignore[misc]
     page_size = 50
     # Flask-Admin would otherwise make a form out of the columns.
     form = Form
+    own_arguments: tuple[str, ...] = ()
+    """What may stand in the list's address besides Flask-Admin's own words."""
 
     def get_one(self, id: str) -> Any:
         """The row with this id, which is whatever stands in the address.
@@ -59,6 +61,12 @@ class Reference(ConsolePage, ModelView):  # type: ignore[misc]
         columns = [getattr(self.model, name) for name in self.column_searchable_list]
         found = or_(*(column.icontains(search.strip(), autoescape=True) for column in columns))
         return query.filter(found), counted if counted is None else counted.filter(found), joins, counted_joins
+
+    def _get_list_extra_args(self) -> Any:
+        # Flask-Admin hands whatever else stands there to url_for, for which `_scheme` and its like have a meaning.
+        found = super()._get_list_extra_args()
+        found.extra_args = {name: value for name, value in found.extra_args.items() if name in self.own_arguments}
+        return found
 
     def _handle_view(self, name: str, **kwargs: Any) -> ResponseReturnValue | None:
         # Flask-Admin hands what stands in the address to the database as it is.
@@ -158,6 +166,7 @@ class Suggestions(Reference):
     list_template = "staff/suggestions.html"
     # There may be millions, and counting them says nothing.
     simple_list_pager = True
+    own_arguments = ("show",)
     SHOWN = {
         "all": ("All", None),
         "overruled": (
