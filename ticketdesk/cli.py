@@ -3,6 +3,8 @@
 import logging
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import SystemRandom
 from typing import Any
 
@@ -123,15 +125,26 @@ def make_demo(tickets: int, seed: int | None, yes: bool) -> None:
 @click.pass_context
 def see_doctor(ctx: click.Context, ask: bool) -> None:
     """Say in plain lines what is fine and what is wrong."""
-    # What goes wrong here is said in the findings; the same in the log's form would only stand between them.
-    logging.getLogger("ticketdesk").setLevel(logging.CRITICAL)
     levels: Counter[Level] = Counter()
-    for finding in doctor.examine(current_app.config["SETTINGS"], current_app.extensions["suggester"], ask=ask):
-        level = click.style(f"{finding.level:<4}", fg=_COLOURS[finding.level])
-        click.echo(f"{level}  {finding.topic:<8}  {finding.sentence}")
-        levels[finding.level] += 1
+    with _silent_log():
+        for finding in doctor.examine(current_app.config["SETTINGS"], current_app.extensions["suggester"], ask=ask):
+            level = click.style(f"{finding.level:<4}", fg=_COLOURS[finding.level])
+            click.echo(f"{level}  {finding.topic:<8}  {finding.sentence}")
+            levels[finding.level] += 1
     if levels[Level.FAIL]:
         ctx.exit(1)
+
+
+@contextmanager
+def _silent_log() -> Iterator[None]:
+    """Keep the log quiet where what goes wrong is told to the operator anyway."""
+    log = logging.getLogger("ticketdesk")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 @tokens.command("create")

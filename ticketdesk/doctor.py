@@ -69,7 +69,8 @@ def examine(settings: Settings, suggester: Suggester, *, ask: bool = False) -> I
 def why(error: Exception) -> str:
     """What the database's driver says went wrong, on one line and without a full stop."""
     said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    return " ".join(said.splitlines()[0].removeprefix("connection failed: ").split()).rstrip(".")
+    first = said.splitlines()[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
+    return " ".join(first.split()).rstrip(".")
 
 
 def _ok(topic: str, sentence: str) -> Finding:

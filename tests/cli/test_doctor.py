@@ -1,5 +1,6 @@
 """`flask doctor`: a desk in each of its states, and what is said of it."""
 
+import logging
 import os
 import secrets
 import shutil
@@ -314,6 +315,7 @@ def test_the_engine_is_asked(
     found, sentence = examined.findings["AI"]
     assert (found, said in sentence) == (level, True), sentence
     assert KEY not in examined.output
+    assert logging.getLogger("ticketdesk.ai").isEnabledFor(logging.WARNING), "The log speaks again afterwards."
     assert len(gemini.requests) == 2, "An answer that was kept from the last time says nothing of today."
 
 
