@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from tests.conftest import opened, settings_for
 from ticketdesk import create_app
@@ -51,6 +51,9 @@ class Desk:
 
 
 class _QuietHandler(WSGIRequestHandler):
+    # A connection that the browser opened ahead and never used is given up.
+    timeout = 10
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Keep the test output quiet."""
 
@@ -67,7 +70,9 @@ def _start(running: ExitStack, database_url: str, environ: dict[str, str]) -> De
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         settings = settings_for(database_url, **{"PUBLIC_URL": url, "AI_ENGINE": "local"} | environ)
         app = running.enter_context(opened(create_app(settings)))
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_QuietHandler, fd=listening.fileno())
+        server = ThreadedWSGIServer("127.0.0.1", 0, app, _QuietHandler, fd=listening.fileno())
+    # Closing the server then waits for the requests at hand, so that none outlives the database.
+    server.daemon_threads = False
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, name="desk")
     thread.start()
     running.callback(server.server_close)
