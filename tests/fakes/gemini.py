@@ -83,9 +83,9 @@ def _parrot(requests: list[Request]) -> Reply:
             data = json.loads(part["text"])
             examples += data.get("examples", []) if isinstance(data, dict) else []
     common = {
-        label: Counter(example[label] for example in examples).most_common(1)[0][0]
+        label: Counter(labels).most_common(1)[0][0]
         for label in ("category", "priority")
-        if examples
+        if (labels := [example[label] for example in examples if label in example])
     }
     return _says(json.dumps(ANSWER | common))
 

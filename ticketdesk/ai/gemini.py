@@ -7,14 +7,17 @@ is held to a deadline (its own time-out starts anew with every read), and its ma
 ways to fail are brought down to `EngineError`.
 """
 
+import re
 import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ticketdesk.ai import prompt
-from ticketdesk.ai.contract import EngineError, Verdict
+from ticketdesk.ai.budget import next_day
+from ticketdesk.ai.contract import EngineError, Precedent, Verdict
 from ticketdesk.ai.remote import Calls, Provider
+from ticketdesk.core import clock
 
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPICallError
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 OUTPUT_TOKENS = 1_024
 """Far more than the answer takes, so that a model that thinks first still comes to it."""
+
+_DELAY = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s")
+"""A duration in Google's JSON, such as ``41.75s``."""
 
 _configuring = threading.Lock()
 """The SDK keeps key and endpoint in one place for the whole process."""
@@ -54,13 +60,14 @@ class GeminiEngine:
         """Import the SDK and make the client, which takes a second, before a customer waits for it."""
         self._client()
 
-    def classify(self, text: str, *, timeout: float) -> Verdict:
+    def classify(self, text: str, *, timeout: float, precedents: Sequence[Precedent] = ()) -> Verdict:
         """Ask Gemini, once, within ``timeout`` seconds.
 
         Raises:
             EngineError: there is no usable answer.
         """
-        response = self._calls.run(lambda: self._ask(text, timeout), timeout=timeout)
+        parts = prompt.parts(text, precedents)
+        response = self._calls.run(lambda: self._ask(parts, timeout), timeout=timeout)
         return prompt.parse(self._answer(response))
 
     def _client(self) -> "GenerativeModel":
@@ -92,7 +99,7 @@ class GeminiEngine:
             model._client = get_default_generative_client()  # type: ignore[assignment]
         return model
 
-    def _ask(self, text: str, timeout: float) -> "GenerateContentResponse":
+    def _ask(self, parts: list[str], timeout: float) -> "GenerateContentResponse":
         client = self._client()
         # Making the client has imported these already, behind the filter.
         import requests
@@ -100,9 +107,7 @@ class GeminiEngine:
         from google.generativeai.types import RequestOptions
 
         try:
-            return client.generate_content(
-                prompt.parts(text), request_options=RequestOptions(timeout=timeout, retry=None)
-            )
+            return client.generate_content(parts, request_options=RequestOptions(timeout=timeout, retry=None))
         except GoogleAPICallError as error:
             raise self._refusal(error) from None
         except requests.Timeout:
@@ -124,8 +129,25 @@ class GeminiEngine:
                 "Gemini has no free tier where this machine stands; enable billing for the project of GEMINI_API_KEY.",
             )
         if error.code == 429:
-            return self._provider.quota(_when_quota_returns(details))
+            return self._quota(details)
         return self._provider.status(error.code or 500)
+
+    def _quota(self, details: Iterable[dict[str, Any]]) -> EngineError:
+        """What Google's details say of a 429: which quota it is, and when asking makes sense again."""
+        quotas = [violation.get("quotaId", "") for detail in details for violation in detail.get("violations", ())]
+        if any("PerDay" in quota for quota in quotas):
+            now = clock.now()
+            return self._provider.quota(
+                "the day's quota of GEMINI_API_KEY is used up and is renewed at midnight Pacific time",
+                (next_day(now) - now).total_seconds(),
+            )
+        delays = [match[1] for detail in details if (match := _DELAY.fullmatch(str(detail.get("retryDelay"))))]
+        if not delays:
+            return self._provider.quota("asking makes sense again in about a minute", 60)
+        return self._provider.quota(
+            f"the minute's quota of GEMINI_API_KEY is used up, asking makes sense again in {delays[0]} s",
+            float(delays[0]),
+        )
 
     def _answer(self, response: "GenerateContentResponse") -> str:
         """The text of the answer, which the SDK's own accessor gives only when all is well."""
@@ -140,13 +162,3 @@ class GeminiEngine:
         if candidate.finish_reason.name in {"STOP", "MAX_TOKENS", "FINISH_REASON_UNSPECIFIED"}:
             raise self._provider.empty()
         raise self._provider.blocked()
-
-
-def _when_quota_returns(details: Iterable[dict[str, Any]]) -> str:
-    """What Google's details say of a 429: which quota it is, and when asking makes sense again."""
-    quotas = [violation.get("quotaId", "") for detail in details for violation in detail.get("violations", ())]
-    if any("PerDay" in quota for quota in quotas):
-        return "the day's quota of GEMINI_API_KEY is used up and is renewed at midnight Pacific time"
-    delays = [delay for detail in details if (delay := detail.get("retryDelay"))]
-    wait = f"in {delays[0].removesuffix('s')} s" if delays else "in about a minute"
-    return f"the minute's quota of GEMINI_API_KEY is used up, asking makes sense again {wait}"

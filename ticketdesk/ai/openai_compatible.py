@@ -1,15 +1,20 @@
 """Any server that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, a gateway, Google's own such endpoint."""
 
+import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ticketdesk.ai import prompt
-from ticketdesk.ai.contract import EngineError, Verdict
+from ticketdesk.ai.contract import EngineError, Precedent, Verdict
 from ticketdesk.ai.remote import Calls, Provider
 
 if TYPE_CHECKING:
     import requests
+
+_DELAY = re.compile(r"\d{1,6}(?:\.\d{1,9})?")
+"""Seconds to wait; the header may also name a date, which nobody is known to send here."""
 
 _RESPONSE_FORMAT = {
     "type": "json_schema",
@@ -45,13 +50,14 @@ class OpenAICompatibleEngine:
         """Import the HTTP client."""
         _ = self._session
 
-    def classify(self, text: str, *, timeout: float) -> Verdict:
+    def classify(self, text: str, *, timeout: float, precedents: Sequence[Precedent] = ()) -> Verdict:
         """Ask the server, once, within ``timeout`` seconds.
 
         Raises:
             EngineError: there is no usable answer.
         """
-        response = self._calls.run(lambda: self._ask(text, timeout), timeout=timeout)
+        data = "\n".join(prompt.parts(text, precedents))
+        response = self._calls.run(lambda: self._ask(data, timeout), timeout=timeout)
         return prompt.parse(self._answer(response))
 
     @cached_property
@@ -68,7 +74,7 @@ class OpenAICompatibleEngine:
             request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-    def _ask(self, text: str, timeout: float) -> "requests.Response":
+    def _ask(self, data: str, timeout: float) -> "requests.Response":
         import requests
 
         # No temperature and no token limit: newer models refuse the one, and servers disagree on the other's name.
@@ -76,7 +82,7 @@ class OpenAICompatibleEngine:
             "model": self.model,
             "messages": [
                 {"role": "system", "content": prompt.INSTRUCTION},
-                {"role": "user", "content": "\n".join(prompt.parts(text))},
+                {"role": "user", "content": data},
             ],
             "response_format": _RESPONSE_FORMAT,
         }
@@ -106,4 +112,7 @@ class OpenAICompatibleEngine:
         if response.status_code == 400 and "api key" in response.text.lower():
             # Google's endpoint answers a bad key so.
             return self._provider.key()
+        delay = response.headers.get("Retry-After", "")
+        if response.status_code == 429 and _DELAY.fullmatch(delay):
+            return self._provider.quota(f"asking makes sense again in {delay} s", float(delay))
         return self._provider.status(response.status_code)

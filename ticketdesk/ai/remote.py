@@ -65,8 +65,8 @@ class Provider:
     def blocked(self) -> EngineError:
         return EngineError("blocked", f"{self.name} declined to answer about this text under its own safety rules.")
 
-    def quota(self, when: str) -> EngineError:
-        return EngineError("quota", f"{self.name} takes no more requests for now; {when}.")
+    def quota(self, when: str, retry_after: float | None = None) -> EngineError:
+        return EngineError("quota", f"{self.name} takes no more requests for now; {when}.", retry_after=retry_after)
 
     def key(self) -> EngineError:
         return EngineError(

@@ -48,6 +48,7 @@ async def remove_finished(context: JobContext, timestamp: int) -> None:
 @queue.periodic(cron="27 * * * *")
 @task("jobs.sweep")
 def sweep(timestamp: int) -> None:
-    """Forget idempotency keys after a day and rate-limit windows that have ended."""
+    """Forget idempotency keys after a day, ended rate-limit windows and the engines' answers of an hour ago."""
     db.session.execute(text("DELETE FROM idempotency_key WHERE created_at < now() - interval '24 hours'"))
     db.session.execute(text("DELETE FROM rate_limit WHERE expires_at < now()"))
+    db.session.execute(text("DELETE FROM ai_earlier_answer WHERE answered_at < now() - interval '1 hour'"))
