@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent
 
 AiEngine = Literal["auto", "gemini", "openai", "local"]
 SECRET_KEY_MIN = 32
+AI_THRESHOLD = 0.5
+"""The sureness below which an engine abstains, where the operator chooses none."""
 
 Word = TypeVar("Word", bound=str)
 
@@ -55,6 +57,10 @@ class Settings:
     """Whether the local engine answers where the remote one fails."""
     ai_redact: bool
     """Whether private data is taken out of a text before a remote engine sees it."""
+    ai_threshold: float
+    """How sure of the category an engine must be, from 0 to 1; below it abstains."""
+    ai_daily_limit: int | None
+    """How many calls a day a remote engine may get, across all workers; None sets no limit."""
     gemini_api_key: str | None = field(repr=False)
     gemini_model: str
     gemini_endpoint: str | None
@@ -117,6 +123,8 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
         ai_fallback=read.switch("AI_FALLBACK", True),
         ai_redact=read.switch("AI_REDACT", True),
+        ai_threshold=read.number("AI_THRESHOLD", AI_THRESHOLD, least=0.0, most=1.0),
+        ai_daily_limit=read.whole_or_none("AI_DAILY_LIMIT", least=1, most=1_000_000),
         gemini_api_key=read.secret("GEMINI_API_KEY"),
         gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
         gemini_endpoint=read.address("GEMINI_ENDPOINT"),
@@ -208,6 +216,9 @@ class _Reader:
         if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
             raise ConfigError(f"{name} is {value!r}, but must be a whole number from {least} to {most}.")
         return int(value)
+
+    def whole_or_none(self, name: str, *, least: int, most: int) -> int | None:
+        return None if self.optional(name) is None else self.whole(name, 0, least=least, most=most)
 
     def number(self, name: str, default: float, *, least: float, most: float) -> float:
         value = self.text(name, str(default))

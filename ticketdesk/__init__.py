@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, load
@@ -36,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.extensions["suggester"] = Suggester.from_settings(settings)
+    app.extensions["suggester"] = Suggester.from_settings(settings, lambda: _database(app))
     events.follow(reactions.REACTIONS)
 
     db.init_app(app)
@@ -56,6 +57,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     console.install(app)
     cli.install(app)
     return app
+
+
+def _database(app: Flask) -> Engine:
+    """The app's engine, also for threads that serve no request. Tests put a connection into its place."""
+    with app.app_context():
+        return db.engine.engine
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.gemini import FakeGemini
+from ticketdesk.ai.gateway import Gateway
 from ticketdesk.ai.gemini import GeminiEngine
 from ticketdesk.ai.local import LocalEngine
 from ticketdesk.ai.redact import redact
@@ -176,7 +177,7 @@ def fake() -> Iterator[FakeGemini]:
 @settings(deadline=None)
 @given(st.lists(CANARIES, min_size=1, max_size=3))
 def test_no_canary_reaches_the_provider(fake: FakeGemini, canaries: list[str]) -> None:
-    suggester = Suggester(LocalEngine(), GeminiEngine("key", "gemini-test", fake.url), timeout=20.0)
+    suggester = Suggester(LocalEngine(), Gateway(GeminiEngine("key", "gemini-test", fake.url)), timeout=20.0)
     for canary in canaries:
         suggester.suggest(f"About {canary}", f"Hello,\n{' and '.join(canaries)}\nJane Doe", requester_name="Jane Doe")
     sent = repr([request.body for request in fake.requests])
@@ -187,5 +188,5 @@ def test_no_canary_reaches_the_provider(fake: FakeGemini, canaries: list[str]) -
 
 def test_redaction_can_be_switched_off(fake: FakeGemini) -> None:
     engine = GeminiEngine("key", "gemini-test", fake.url)
-    Suggester(LocalEngine(), engine, timeout=20.0, redacting=False).suggest("", "Write to jane@example.com")
+    Suggester(LocalEngine(), Gateway(engine, redacting=False), timeout=20.0).suggest("", "Write to jane@example.com")
     assert "jane@example.com" in repr(fake.requests.pop().body)

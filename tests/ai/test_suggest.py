@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,7 +12,8 @@ from structlog.testing import LogCapture
 import config
 from tests.fakes.gemini import ANSWER, MODES, FakeGemini
 from ticketdesk.ai import suggest
-from ticketdesk.ai.contract import EngineError, Guess, Verdict
+from ticketdesk.ai.contract import EngineError, Guess, Precedent, Verdict
+from ticketdesk.ai.gateway import Gateway
 from ticketdesk.ai.gemini import GeminiEngine
 from ticketdesk.ai.local import LocalEngine
 from ticketdesk.ai.remote import CALLS_MAX
@@ -73,7 +74,7 @@ class Stub:
         if self.trouble:
             raise self.trouble
 
-    def classify(self, text: str, *, timeout: float) -> Verdict:
+    def classify(self, text: str, *, timeout: float, precedents: Sequence[Precedent] = ()) -> Verdict:
         self.asked.append((text, timeout))
         if self.trouble:
             raise self.trouble
@@ -101,7 +102,9 @@ def fake() -> Iterator[FakeGemini]:
 
 
 def gemini(fake: FakeGemini, *, timeout: float = LONG, fallback: bool = True) -> Suggester:
-    return Suggester(LocalEngine(), GeminiEngine(KEY, "gemini-test", fake.url), timeout=timeout, fallback=fallback)
+    return Suggester(
+        LocalEngine(), Gateway(GeminiEngine(KEY, "gemini-test", fake.url)), timeout=timeout, fallback=fallback
+    )
 
 
 def answered_by(suggestion: Suggestion) -> tuple[str | None, str | None]:
@@ -181,7 +184,7 @@ def test_without_a_remote_engine_the_local_one_answers_and_nothing_has_failed() 
 
 def test_deadline_leaves_room_for_the_local_engine() -> None:
     local, remote = Stub("local"), Stub("gemini", EngineError("overloaded", "Busy."))
-    Suggester(local, remote, timeout=4.0).suggest(TITLE, DESCRIPTION)
+    Suggester(local, Gateway(remote), timeout=4.0).suggest(TITLE, DESCRIPTION)
     ((_, remote_time),), ((_, local_time),) = remote.asked, local.asked
     assert 0 < remote_time < 4.0
     assert remote_time < local_time <= 4.0
@@ -190,7 +193,7 @@ def test_deadline_leaves_room_for_the_local_engine() -> None:
 @pytest.mark.parametrize("fallback", [True, False])
 def test_engine_that_breaks_is_an_engine_that_does_not_answer(told: LogCapture, fallback: bool) -> None:
     remote = Stub("gemini", ValueError(f"{KEY} {DESCRIPTION}"))
-    suggestion = Suggester(Stub("local"), remote, timeout=LONG, fallback=fallback).suggest(TITLE, DESCRIPTION)
+    suggestion = Suggester(Stub("local"), Gateway(remote), timeout=LONG, fallback=fallback).suggest(TITLE, DESCRIPTION)
     assert answered_by(suggestion) == ("local" if fallback else None, "internal")
     (entry,) = told.entries
     assert (entry["event"], entry["error"]) == ("engine_broke", "ValueError")
@@ -202,7 +205,7 @@ def test_engine_that_breaks_is_an_engine_that_does_not_answer(told: LogCapture, 
 
 def test_nobody_answers_when_both_engines_fail() -> None:
     remote = Stub("gemini", EngineError("quota", "Used up."))
-    suggestion = Suggester(Stub("local", RuntimeError()), remote, timeout=LONG).suggest(TITLE, DESCRIPTION)
+    suggestion = Suggester(Stub("local", RuntimeError()), Gateway(remote), timeout=LONG).suggest(TITLE, DESCRIPTION)
     assert suggestion == Suggestion(suggestion.took_ms, failure="quota", failure_sentence="Used up.")
 
 
@@ -219,7 +222,7 @@ def test_failure_is_told_to_the_operator(told: LogCapture, fake: FakeGemini) -> 
 
 def test_warming_up_happens_elsewhere_and_its_failure_is_told(told: LogCapture) -> None:
     remote = Stub("gemini", ImportError("no such library"))
-    suggester = Suggester(Stub("local"), remote, timeout=LONG)
+    suggester = Suggester(Stub("local"), Gateway(remote), timeout=LONG)
     suggester.warm()
     for thread in threading.enumerate():
         if thread.name == "engine warm-up":

@@ -1,6 +1,6 @@
 """Asking the engines through the API, and what happens when they do not answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.jobs.drain import run_jobs
-from ticketdesk.ai.contract import EngineError, Verdict
+from ticketdesk.ai.contract import EngineError, Precedent, Verdict
+from ticketdesk.ai.gateway import Gateway
 from ticketdesk.ai.local import LocalEngine
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.extensions import db
@@ -28,7 +29,7 @@ class Broken:
     def warm(self) -> None:
         """Nothing to get ready."""
 
-    def classify(self, text: str, *, timeout: float) -> Verdict:
+    def classify(self, text: str, *, timeout: float, precedents: Sequence[Precedent] = ()) -> Verdict:
         if not self.mended:
             raise EngineError("overloaded", "The model is overloaded.")
         return LocalEngine().classify(text, timeout=timeout)
@@ -43,7 +44,7 @@ def broken() -> Broken:
 def alone(app: Flask, broken: Broken) -> Iterator[Flask]:
     """The app with a remote engine that fails, and AI_FALLBACK=off."""
     usual = app.extensions["suggester"]
-    app.extensions["suggester"] = Suggester(LocalEngine(), broken, timeout=1, fallback=False)
+    app.extensions["suggester"] = Suggester(LocalEngine(), Gateway(broken), timeout=1, fallback=False)
     yield app
     app.extensions["suggester"] = usual
 

@@ -27,7 +27,7 @@ def classify(ticket_id: int) -> None:
     # The engines may think for seconds; no transaction stays open meanwhile.
     db.session.rollback()
     suggester: Suggester = current_app.extensions["suggester"]
-    suggestion = suggester.suggest(title, description, requester_name=name)
+    suggestion = suggester.suggest(title, description, requester_name=name, ticket_id=ticket_id)
     ticket = service.locked(ticket_id)
     record.record(suggestion, Occasion.JOB, ticket)
     if suggestion.engine is None:
