@@ -1,28 +1,40 @@
 """The one model layer: tables and constraints, no queries, no commits."""
 
 from ticketdesk.models.account import ApiToken, Role, Scope, Staff
+from ticketdesk.models.canned_reply import CannedReply
 from ticketdesk.models.confirmation import Confirmation
+from ticketdesk.models.desk_work import Draft, Presence, SavedView
 from ticketdesk.models.event import Event, EventKind
+from ticketdesk.models.message import Channel, Message, MessageKind
 from ticketdesk.models.plumbing import IdempotencyKey, RateLimit
 from ticketdesk.models.remote_engine import CallCount, EarlierAnswer, EngineState
 from ticketdesk.models.suggestion import AiSuggestion, Occasion
+from ticketdesk.models.tag import Tag
 from ticketdesk.models.ticket import Ticket, classified_by, reference_of
 
 __all__ = [
     "AiSuggestion",
     "ApiToken",
     "CallCount",
+    "CannedReply",
+    "Channel",
     "Confirmation",
+    "Draft",
     "EarlierAnswer",
     "EngineState",
     "Event",
     "EventKind",
     "IdempotencyKey",
+    "Message",
+    "MessageKind",
     "Occasion",
+    "Presence",
     "RateLimit",
     "Role",
+    "SavedView",
     "Scope",
     "Staff",
+    "Tag",
     "Ticket",
     "classified_by",
     "reference_of",

@@ -20,13 +20,21 @@ class EventKind(StrEnum):
     CATEGORY_CHANGED = "ticket.category_changed"
     PRIORITY_CHANGED = "ticket.priority_changed"
     STATUS_CHANGED = "ticket.status_changed"
+    REPLIED = "ticket.replied"
+    NOTED = "ticket.noted"
+    ASSIGNED = "ticket.assigned"
+    TAGS_CHANGED = "ticket.tags_changed"
+    SNOOZED = "ticket.snoozed"
+    WOKEN = "ticket.woken"
 
 
 class Event(Base):
     """One thing that happened, append-only: a trigger refuses UPDATE and DELETE.
 
     ``data`` holds ``from`` and ``to`` where a field changed, and ``set_by`` where
-    an engine or a person chose it.
+    an engine or a person chose it; of an assignment also ``from_id`` and ``to_id``.
+    Of a reply or a note it holds the ``message``'s id and never its text, because
+    events are read by more people than notes are.
     """
 
     __tablename__ = "event"

@@ -11,9 +11,10 @@ from ticketdesk.models.columns import created_moment, moment
 
 
 class IdempotencyKey(Base):
-    """A creating request that was carried out, so that its repetition is answered and not carried out again.
+    """A request that was carried out, so that its repetition is answered and not carried out again.
 
-    ``key`` is the SHA-256 of who asked and the key they chose, ``request_hash`` that of the body.
+    ``key`` is the SHA-256 of who asked and the key they chose, ``request_hash`` that of what they sent.
+    ``ticket_id`` is null where the request was not about one.
     ``answer`` is JSON and not JSONB, which would give its fields back in another order.
     """
 
@@ -21,7 +22,7 @@ class IdempotencyKey(Base):
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     request_hash: Mapped[str] = mapped_column(String(64))
-    ticket_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("ticket.id"))
+    ticket_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("ticket.id"))
     answer: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[created_moment]
 

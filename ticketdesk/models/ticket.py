@@ -1,10 +1,23 @@
 """A customer's ticket."""
 
 import uuid
+from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, FetchedValue, Identity, Index, Integer, String, Text, text
-from sqlalchemy.dialects.postgresql import TSVECTOR, UUID
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    FetchedValue,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR, UUID
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ticketdesk.core.vocabulary import (
     DEFAULT_CATEGORY,
@@ -19,22 +32,41 @@ from ticketdesk.core.vocabulary import (
     Status,
 )
 from ticketdesk.extensions import Base
+from ticketdesk.models.account import Staff
 from ticketdesk.models.columns import created_moment, length, one_of, word
 
 REFERENCE_PREFIX = "TD-"
 FIRST_ID = 1001
+TAG_MAX = 40
+TAGS_MAX = 20
 
 # The order people mean by a word, as SQL; the list sorts by these very expressions, so that their indexes serve it.
 PRIORITY_RANK = "array_position(ARRAY['low', 'medium', 'high', 'critical']::varchar[], priority)"
 STATUS_RANK = "array_position(ARRAY['open', 'in_progress', 'resolved', 'closed']::varchar[], status)"
 
 
+def tags_rule() -> CheckConstraint:
+    """A CHECK on the column ``tags``: how many there are, and that each is lower-case and without blanks or commas."""
+    tag = rf"[^[:space:][:cntrl:],]{{1,{TAG_MAX}}}"
+    # Joined, because a CHECK cannot look at the elements of an array one by one; counted, so that none holds a comma.
+    joined = "array_to_string(tags, ',')"
+    return CheckConstraint(
+        f"cardinality(tags) <= {TAGS_MAX} AND array_position(tags, NULL) IS NULL"
+        f" AND cardinality(string_to_array({joined}, ',')) = cardinality(tags)"
+        f" AND {joined} !~ '[A-Z]' AND {joined} ~ '^({tag}(,{tag})*)?$'",
+        name="tags_form",
+    )
+
+
 class Ticket(Base):
     """One request of a customer to the desk.
 
     ``version`` and ``updated_at`` are kept by a trigger, so that every way to
-    change a row counts; ``search_vector`` is kept by another.
+    change a row counts; ``search_vector`` is kept by others.
     ``link_id`` is the customer's key to the ticket: whoever knows it sees the ticket.
+    ``first_response_at`` is when the desk first replied. ``resolved_at`` is when
+    the ticket was last resolved or closed, and null while it is neither.
+    ``snoozed_until`` is null unless the ticket sleeps.
     """
 
     __tablename__ = "ticket"
@@ -50,12 +82,19 @@ class Ticket(Base):
     priority: Mapped[word] = mapped_column(server_default=DEFAULT_PRIORITY)
     priority_set_by: Mapped[word] = mapped_column(server_default=SetBy.DEFAULT)
     status: Mapped[word] = mapped_column(server_default=Status.OPEN)
+    assignee_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    tags: Mapped[list[str]] = mapped_column(ARRAY(String(TAG_MAX)), server_default="{}")
+    snoozed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    first_response_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    resolved_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"), server_onupdate=FetchedValue())
     created_at: Mapped[created_moment]
     updated_at: Mapped[created_moment] = mapped_column(server_onupdate=FetchedValue())
     search_vector: Mapped[str | None] = mapped_column(
         TSVECTOR, FetchedValue(), server_onupdate=FetchedValue(), deferred=True, deferred_raiseload=True
     )
+
+    assignee: Mapped[Staff | None] = relationship()
 
     __table_args__ = (
         one_of("category", Category),
@@ -67,6 +106,7 @@ class Ticket(Base):
         length("description", 1, DESCRIPTION_MAX),
         length("requester_name", 1, NAME_MAX),
         CheckConstraint(r"requester_email ~ '^[^@[:space:]]+@[^@[:space:]]+$'", name="requester_email_form"),
+        tags_rule(),
         # All ascending: read backwards they give the newest first, for one value of the leading column or for all.
         Index("ix_ticket_created", "created_at", "id"),
         Index("ix_ticket_updated", "updated_at", "id"),
@@ -76,6 +116,9 @@ class Ticket(Base):
         Index("ix_ticket_priority_rank", text(PRIORITY_RANK), "created_at", "id"),
         Index("ix_ticket_status_rank", text(STATUS_RANK), "created_at", "id"),
         Index("ix_ticket_requester", text("lower(requester_email)"), "created_at", "id"),
+        Index("ix_ticket_assignee", "assignee_id", "status", "created_at", "id"),
+        Index("ix_ticket_tags", "tags", postgresql_using="gin"),
+        Index("ix_ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
         Index("ix_ticket_search", "search_vector", postgresql_using="gin"),
     )
 
