@@ -1,6 +1,7 @@
 """Lists: filters, search, orders and keyset pages."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -8,14 +9,20 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories import make_ticket
+from tests.factories import make_staff, make_ticket
+from ticketdesk.core import clock
+from ticketdesk.core.actors import Actor, ActorKind
 from ticketdesk.core.errors import Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Filter, Sort
+from ticketdesk.tickets.assignment import assign
+from ticketdesk.tickets.queries import Assignee, Filter, Sort
+from ticketdesk.tickets.snooze import snooze
+from ticketdesk.tickets.tags import set_tags
 
+GRACE = Actor(ActorKind.STAFF, 1, "Grace Hopper")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -98,6 +105,73 @@ def test_filters_combine(app: Flask) -> None:
         assert queries.count(wanted, most=3) == min(len(expected), 3)
 
     check()
+
+
+class TestFilters:
+    def found(self, **wanted: Any) -> set[str]:
+        page = queries.page(Filter(**wanted))
+        titles = {row.title for row in page.rows}
+        assert queries.count(Filter(**wanted), most=100) == len(titles)
+        return titles
+
+    def test_by_assignee(self, app: Flask) -> None:
+        ada, bob = make_staff(), make_staff()
+        for title, agent in (("a", ada), ("b", bob), ("n", None)):
+            assign(make_ticket(title), agent, GRACE)
+        assert self.found(assignee=frozenset({ada.id})) == {"a"}
+        assert self.found(assignee=frozenset({ada.id, bob.id})) == {"a", "b"}
+        assert self.found(assignee=frozenset({Assignee.NONE})) == {"n"}
+        assert self.found(assignee=frozenset({Assignee.NONE, bob.id})) == {"b", "n"}
+        assert self.found(assignee=frozenset({0})) == set()
+        mine = Filter(assignee=frozenset({Assignee.ME, Assignee.NONE}))
+        assert {row.title for row in queries.page(mine.seen_by(bob)).rows} == {"b", "n"}
+        with pytest.raises(ValueError, match="seen_by"):
+            queries.page(mine)
+
+    def test_a_row_knows_its_assignee(self, app: Flask) -> None:
+        ada = make_staff(name="Ada")
+        assign(make_ticket(), ada, GRACE)
+        make_ticket()
+        names = [row.assignee and row.assignee.name for row in queries.page(Filter()).rows]
+        assert names == [None, "Ada"]
+
+    def test_by_tag(self, app: Flask) -> None:
+        for title, tags in (("a", ["vip"]), ("b", ["vip", "refund"]), ("c", ["refund"]), ("d", [])):
+            set_tags(make_ticket(title), tags, GRACE)
+        assert self.found(tag=frozenset({"vip"})) == {"a", "b"}
+        assert self.found(tag=frozenset({"vip", "refund"})) == {"a", "b", "c"}
+        assert self.found(tag=frozenset({"vi"})) == set()
+
+    def test_by_requester(self, app: Flask) -> None:
+        make_ticket("a", requester_email="Ada@example.com")
+        make_ticket("b", requester_email="bob@example.com")
+        make_ticket("c", requester_email=None)
+        assert self.found(requester="aDA@example.COM") == {"a"}
+        assert self.found(requester="@example.com") == set()
+
+    def test_by_time(self, app: Flask) -> None:
+        for day in range(4):
+            ticket = make_ticket(str(day))
+            db.session.execute(
+                sa.text("UPDATE ticket SET created_at = :at WHERE id = :id"),
+                {"at": START + timedelta(days=day), "id": ticket.id},
+            )
+        assert self.found(created_after=START + timedelta(days=2)) == {"2", "3"}
+        assert self.found(created_before=START + timedelta(days=2)) == {"0", "1"}
+        assert self.found(created_after=START, created_before=START) == set()
+
+    def test_by_sleep(self, app: Flask) -> None:
+        snooze(make_ticket("asleep"), clock.now() + timedelta(days=1), GRACE)
+        make_ticket("awake")
+        assert self.found(snoozed=True) == {"asleep"}
+        assert self.found(snoozed=False) == {"awake"}
+        assert self.found() == {"asleep", "awake"}
+
+    def test_many_are_counted_at_once(self, app: Flask) -> None:
+        fill(12)
+        wanted = [Filter(status=frozenset({status})) for status in Status] + [Filter(search="text 7"), Filter()]
+        assert queries.counts(wanted, most=10) == [3, 3, 3, 3, 1, 10]
+        assert queries.counts([], most=10) == []
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.core.vocabulary import SetBy
 from ticketdesk.extensions import db
-from ticketdesk.jobs.queue import TryAgainError, task
+from ticketdesk.jobs.queue import TryAgainError, queue, task
 from ticketdesk.models import Occasion, Ticket
-from ticketdesk.tickets import service
+from ticketdesk.tickets import service, snooze
 
 
 @task("tickets.classify")
@@ -33,6 +33,13 @@ def classify(ticket_id: int) -> None:
     if suggestion.engine is None:
         raise TryAgainError(suggestion.failure_sentence or "No engine answered.")
     service.apply_suggestion(ticket, suggestion)
+
+
+@queue.periodic(cron="* * * * *")
+@task("tickets.wake_due")
+def wake_due(timestamp: int) -> None:
+    """Wake the tickets whose moment has come; those beyond one run's fill follow in the next."""
+    snooze.wake_due()
 
 
 def waits_for_engine(ticket: Ticket) -> bool:

@@ -9,23 +9,36 @@ import base64
 import binascii
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Integer, Row, Select, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, func, literal_column, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, aliased, load_only
 
 from ticketdesk.core.errors import FieldFault, Invalid, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import Event, Ticket
+from ticketdesk.models import Event, EventKind, Staff, Ticket
 from ticketdesk.models.ticket import PRIORITY_RANK, STATUS_RANK
 from ticketdesk.search.query import BIGINT_MAX, matching
 
 PAGE_SIZE = 50
 PAGE_MAX = 200
+
+# What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.
+PUBLIC_EVENTS = frozenset(
+    {
+        EventKind.CREATED,
+        EventKind.TITLE_CHANGED,
+        EventKind.CATEGORY_CHANGED,
+        EventKind.PRIORITY_CHANGED,
+        EventKind.STATUS_CHANGED,
+        EventKind.REPLIED,
+    }
+)
 
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
@@ -93,15 +106,42 @@ _KEYS = {
 }
 
 
+class Assignee(StrEnum):
+    """Whose tickets a list shows, where it is not a certain person's."""
+
+    NONE = "none"
+    """Nobody's."""
+    ME = "me"
+    """The viewer's own; a list that several people use means each of them (`Filter.seen_by`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list shows. Several words for one field mean any of them; fields combine with and."""
+    """What a list shows. Several words for one field mean any of them; fields combine with and.
+
+    ``assignee`` holds ids of staff accounts beside words. ``created_after``
+    belongs to the time it opens and ``created_before`` does not, so stretches of
+    time can follow each other. ``snoozed`` tells whether sleeping tickets are the
+    only ones (True), are left out (False) or do not matter.
+    """
 
     category: frozenset[Category] = frozenset()
     priority: frozenset[Priority] = frozenset()
     status: frozenset[Status] = frozenset()
+    assignee: frozenset[int | Assignee] = frozenset()
+    tag: frozenset[str] = frozenset()
+    requester: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    snoozed: bool | None = None
     search: str = ""
     sort: Sort = Sort.NEWEST
+
+    def seen_by(self, staff: Staff) -> "Filter":
+        """The same with the viewer in the place of ``me``."""
+        if Assignee.ME not in self.assignee:
+            return self
+        return replace(self, assignee=self.assignee - {Assignee.ME} | {staff.id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +159,7 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
         Invalid: the cursor is not one that a list in this order gave out.
     """
     keys = _KEYS[wanted.sort.removeprefix("-")]
+    assignee = aliased(Staff, name="assignee")
     expressions = [key.expression for key in keys]
     statement = _filtered(
         select(
@@ -132,10 +173,17 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
             Ticket.priority,
             Ticket.priority_set_by,
             Ticket.status,
+            Ticket.tags,
+            Ticket.snoozed_until,
+            Ticket.first_response_at,
+            Ticket.resolved_at,
             Ticket.version,
             Ticket.created_at,
             Ticket.updated_at,
-        ),
+            assignee,
+        )
+        .outerjoin(assignee, assignee.id == Ticket.assignee_id)
+        .options(load_only(assignee.name, assignee.email)),
         wanted,
     )
     if cursor is not None:
@@ -148,8 +196,17 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
 
 def count(wanted: Filter, *, most: int) -> int:
     """How many tickets the filter shows; counting ends at ``most``, because the exact count of a million is slow."""
-    found = _filtered(select(Ticket.id), wanted).limit(most).subquery()
-    return db.session.scalar(select(func.count()).select_from(found)) or 0
+    return counts([wanted], most=most)[0]
+
+
+def counts(wanted: Sequence[Filter], *, most: int) -> list[int]:
+    """How many tickets each of the filters shows, ``most`` at the most, counted in one statement."""
+    if not wanted:
+        return []
+    found = [_filtered(select(Ticket.id), each).limit(most).subquery() for each in wanted]
+    return list(
+        db.session.execute(select(*(select(func.count()).select_from(ids).scalar_subquery() for ids in found))).one()
+    )
 
 
 def by_id(ticket_id: int) -> Ticket:
@@ -181,20 +238,51 @@ def by_link(link: str) -> Ticket:
 
 
 def events_of(ticket: Ticket) -> Sequence[Event]:
-    """What happened to the ticket, oldest first."""
+    """What happened to the ticket, oldest first; for staff."""
     return db.session.scalars(select(Event).where(Event.ticket_id == ticket.id).order_by(Event.id)).all()
 
 
+def public_events_of(ticket: Ticket) -> Sequence[Event]:
+    """What happened to the ticket as far as its requester is told, oldest first."""
+    told = Event.kind.in_(sorted(PUBLIC_EVENTS))
+    return db.session.scalars(select(Event).where(Event.ticket_id == ticket.id, told).order_by(Event.id)).all()
+
+
 def _filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
-    for column, words in (
-        (Ticket.category, wanted.category),
-        (Ticket.priority, wanted.priority),
-        (Ticket.status, wanted.status),
-    ):
-        if words:
-            statement = statement.where(column.in_(sorted(words)))
-    matches = matching(wanted.search)
-    return statement if matches is None else statement.where(matches)
+    conditions: list[ColumnElement[bool] | None] = [
+        _any_of(Ticket.category, wanted.category),
+        _any_of(Ticket.priority, wanted.priority),
+        _any_of(Ticket.status, wanted.status),
+        _assigned(wanted.assignee),
+        Ticket.tags.overlap(sorted(wanted.tag)) if wanted.tag else None,
+        func.lower(Ticket.requester_email) == wanted.requester.lower() if wanted.requester else None,
+        Ticket.created_at >= wanted.created_after if wanted.created_after else None,
+        Ticket.created_at < wanted.created_before if wanted.created_before else None,
+        _sleeping(wanted.snoozed),
+        matching(wanted.search),
+    ]
+    return statement.where(*(condition for condition in conditions if condition is not None))
+
+
+def _any_of(column: InstrumentedAttribute[str], words: frozenset[Any]) -> ColumnElement[bool] | None:
+    return column.in_(sorted(words)) if words else None
+
+
+def _sleeping(wanted: bool | None) -> ColumnElement[bool] | None:
+    if wanted is None:
+        return None
+    return Ticket.snoozed_until.is_not(None) if wanted else Ticket.snoozed_until.is_(None)
+
+
+def _assigned(wanted: frozenset[int | Assignee]) -> ColumnElement[bool] | None:
+    """Raises ValueError where ``me`` was not replaced by the viewer: without one it would mean everybody's."""
+    if Assignee.ME in wanted:
+        raise ValueError("Nobody looks at this list; call seen_by first.")
+    ids = sorted(who for who in wanted if isinstance(who, int))
+    conditions = [Ticket.assignee_id.in_(ids)] if ids else []
+    if Assignee.NONE in wanted:
+        conditions.append(Ticket.assignee_id.is_(None))
+    return or_(*conditions) if conditions else None
 
 
 def _write_cursor(sort: Sort, keys: Sequence[_Key], row: AnyRow) -> str:

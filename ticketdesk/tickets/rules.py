@@ -1,10 +1,23 @@
 """What a ticket's texts must be. Pure; the doors may check earlier, but these rules decide."""
 
+import unicodedata
+from collections.abc import Iterable
+
 from email_validator import EmailNotValidError, validate_email
 
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable, many_lines, one_line
 from ticketdesk.core.vocabulary import DESCRIPTION_MAX, EMAIL_MAX, NAME_MAX, TITLE_MAX
+from ticketdesk.models.message import BODY_MAX
+from ticketdesk.models.ticket import TAG_MAX, TAGS_MAX
+
+# What separates tags in a text field, or would have to be quoted there.
+_NOT_IN_TAGS = frozenset(",;\"'`<>\\")
+
+
+def tidy_tag(tag: str) -> str:
+    """The tag as it is stored: lower case, dashes for blanks, no # in front."""
+    return "-".join(unicodedata.normalize("NFKC", tag).lower().split()).lstrip("#")
 
 
 class Checker:
@@ -36,6 +49,39 @@ class Checker:
         except EmailNotValidError:
             self._fault("requester_email", "This is not an e-mail address, such as ada@example.com.")
             return None
+
+    def body(self, value: str) -> str:
+        """A message's text with plain line ends."""
+        return self._required("body", many_lines(value), BODY_MAX, "Write something first.")
+
+    def draft(self, value: str) -> str:
+        """The beginning of a message to the letter: white space at its end is about to be followed by a word."""
+        return self._fitting("body", value, BODY_MAX)
+
+    def line(self, field: str, value: str, most: int, when_empty: str) -> str:
+        """A text of one line that may not be empty."""
+        return self._required(field, one_line(value), most, when_empty)
+
+    def shortcut(self, value: str, most: int) -> str | None:
+        """What is typed behind a slash to find something, or None where it is empty."""
+        shortcut = self._fitting("shortcut", tidy_tag(value).strip("/"), most)
+        if "/" in shortcut or not shortcut.isprintable():
+            self._fault("shortcut", "Use letters, digits and dashes, such as refund-done.")
+        return shortcut or None
+
+    def tags(self, values: Iterable[str]) -> list[str]:
+        """Tidy tags, each once, in the order of the alphabet; empty ones are left out."""
+        tags = sorted({tidy for tag in values if (tidy := tidy_tag(tag))})
+        for tag in tags:
+            if not is_storable(tag):
+                self._fault("tags", UNSTORABLE_SENTENCE)
+            elif not tag.isprintable() or _NOT_IN_TAGS & set(tag):
+                self._fault("tags", f"“{tag[:TAG_MAX]}” holds a character that tags cannot have, such as a comma.")
+            elif len(tag) > TAG_MAX:
+                self._fault("tags", f"“{tag[:TAG_MAX]}…” has {len(tag):,} characters; at most {TAG_MAX} fit.")
+        if len(tags) > TAGS_MAX:
+            self._fault("tags", f"These are {len(tags):,} tags; a ticket has at most {TAGS_MAX}.")
+        return tags
 
     def done(self) -> None:
         """Finish.

@@ -1,9 +1,9 @@
-"""The one JSON face of tickets and events, for the API, webhooks and exports alike."""
+"""The one JSON face of tickets, messages and events, for the API, webhooks and exports alike."""
 
 from typing import Any, Protocol
 
 from ticketdesk.ai.suggest import Suggestion
-from ticketdesk.models import Event, Ticket, classified_by, reference_of
+from ticketdesk.models import Event, Message, Ticket, classified_by, reference_of
 
 
 class TicketColumns(Protocol):
@@ -19,6 +19,11 @@ class TicketColumns(Protocol):
     priority: Any
     priority_set_by: Any
     status: Any
+    assignee: Any
+    tags: Any
+    snoozed_until: Any
+    first_response_at: Any
+    resolved_at: Any
     created_at: Any
     updated_at: Any
 
@@ -38,6 +43,13 @@ def ticket(row: TicketColumns) -> dict[str, Any]:
         "classified_by": classified_by(row.category_set_by, row.priority_set_by),
         "category_set_by": row.category_set_by,
         "priority_set_by": row.priority_set_by,
+        "assignee": {"id": row.assignee.id, "name": row.assignee.name, "email": row.assignee.email}
+        if row.assignee
+        else None,
+        "tags": row.tags,
+        "snoozed_until": row.snoozed_until,
+        "first_response_at": row.first_response_at,
+        "resolved_at": row.resolved_at,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
@@ -50,6 +62,19 @@ def event(row: Event) -> dict[str, Any]:
         "kind": row.kind,
         "actor": {"kind": row.actor_kind, "id": row.actor_id, "label": row.actor_label},
         "data": row.data,
+        "created_at": row.created_at,
+    }
+
+
+def message(row: Message) -> dict[str, Any]:
+    """A message as JSON values. Notes are for the desk: check ``kind`` before this goes to anybody else."""
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "author": {"kind": row.author_kind, "id": row.author_id, "label": row.author_label},
+        "channel": row.channel,
+        "body": row.body,
+        "message_id": row.message_id,
         "created_at": row.created_at,
     }
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from ticketdesk import events
 from ticketdesk.ai import record
@@ -13,8 +15,12 @@ from ticketdesk.core.actors import SYSTEM, Actor, ActorKind
 from ticketdesk.core.errors import NotFound
 from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import EventKind, Ticket
+from ticketdesk.models import EventKind, Staff, Ticket
+from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.rules import Checker
+from ticketdesk.tickets.snooze import snooze, wake
+from ticketdesk.tickets.tags import set_tags
+from ticketdesk.tickets.workflow import DONE
 
 BIGINT_MAX = 2**63 - 1
 
@@ -53,6 +59,12 @@ class NewTicket:
         return clean
 
 
+class Clear(Enum):
+    """Asks to empty a field, where None leaves it as it is."""
+
+    CLEAR = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """New values for a ticket; None leaves a field as it is."""
@@ -61,6 +73,9 @@ class Changes:
     category: Category | None = None
     priority: Priority | None = None
     status: Status | None = None
+    assignee: Staff | Clear | None = None
+    tags: Sequence[str] | None = None
+    snoozed_until: datetime | Clear | None = None
 
 
 def create_ticket(new: NewTicket, actor: Actor, suggestion: Suggestion | None = None, *, seen: bool = False) -> Ticket:
@@ -124,13 +139,18 @@ def change(ticket: Ticket, changes: Changes, actor: Actor) -> bool:
     """Carry out all ``changes`` on a locked ticket and say whether anything was different.
 
     Raises:
-        Invalid: the title breaks a rule.
+        Invalid: a value breaks a rule.
+        Conflict: a ticket that is resolved or closed is to sleep.
     """
+    assignee, until = changes.assignee, changes.snoozed_until
     done = [
         changes.title is not None and change_title(ticket, changes.title, actor),
         changes.category is not None and change_category(ticket, changes.category, actor),
         changes.priority is not None and change_priority(ticket, changes.priority, actor),
         changes.status is not None and change_status(ticket, changes.status, actor),
+        assignee is not None and assign(ticket, None if assignee is Clear.CLEAR else assignee, actor),
+        changes.tags is not None and set_tags(ticket, changes.tags, actor),
+        until is not None and (wake(ticket, actor) if until is Clear.CLEAR else snooze(ticket, until, actor)),
     ]
     return any(done)
 
@@ -171,8 +191,20 @@ def change_priority(ticket: Ticket, priority: Priority, actor: Actor) -> bool:
 
 
 def change_status(ticket: Ticket, status: Status, actor: Actor) -> bool:
-    """Move the ticket; every status can follow every other, because people correct themselves."""
-    return _change(ticket, "status", status, EventKind.STATUS_CHANGED, actor)
+    """Move the ticket; every status can follow every other, because people correct themselves.
+
+    A ticket that becomes resolved or closed sleeps no longer.
+    """
+    if not _change(ticket, "status", status, EventKind.STATUS_CHANGED, actor):
+        return False
+    if status not in DONE:
+        ticket.resolved_at = None
+    elif ticket.resolved_at is None:
+        ticket.resolved_at = func.now()
+    if status in DONE:
+        wake(ticket, actor)
+    db.session.flush()
+    return True
 
 
 def apply_suggestion(ticket: Ticket, suggestion: Suggestion) -> bool:

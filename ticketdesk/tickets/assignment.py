@@ -1,0 +1,55 @@
+"""Whose a ticket is."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
+from ticketdesk import events
+from ticketdesk.core.actors import Actor
+from ticketdesk.core.errors import FieldFault, Invalid
+from ticketdesk.extensions import db
+from ticketdesk.models import EventKind, Staff, Ticket
+from ticketdesk.search.query import BIGINT_MAX
+
+
+def agents() -> Sequence[Staff]:
+    """Everybody a ticket can be assigned to, by name."""
+    return db.session.scalars(select(Staff).where(Staff.active).order_by(func.lower(Staff.name), Staff.id)).all()
+
+
+def agent(who: int | str) -> Staff:
+    """The staff account with this id or e-mail address, also one that is switched off.
+
+    Raises:
+        Invalid: there is none.
+    """
+    if isinstance(who, int):
+        found = db.session.get(Staff, who) if 0 < who <= BIGINT_MAX else None
+    else:
+        found = db.session.scalar(select(Staff).where(func.lower(Staff.email) == who.strip().lower()))
+    if found is None:
+        raise Invalid(FieldFault("assignee", f"Nobody at this desk has the account {who}."))
+    return found
+
+
+def assign(ticket: Ticket, staff: Staff | None, actor: Actor) -> bool:
+    """Make a locked ticket somebody's, or nobody's, and say whether it was another's.
+
+    Raises:
+        Invalid: the account is switched off.
+    """
+    if (staff.id if staff else None) == ticket.assignee_id:
+        return False
+    if staff is not None and not staff.active:
+        raise Invalid(FieldFault("assignee", f"The account of {staff.name} is switched off; choose somebody else."))
+    before = ticket.assignee
+    ticket.assignee = staff
+    events.record(
+        EventKind.ASSIGNED,
+        ticket,
+        actor,
+        **{"from": before.name if before else None, "to": staff.name if staff else None},
+        from_id=before.id if before else None,
+        to_id=staff.id if staff else None,
+    )
+    return True

@@ -1,0 +1,153 @@
+"""Canned replies and macros: answers that are written once, with the changes that go with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from ticketdesk.core.actors import Actor
+from ticketdesk.core.errors import FieldFault, Invalid, NotFound
+from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.extensions import db
+from ticketdesk.models import CannedReply, Channel, Message, Staff, Ticket
+from ticketdesk.models.canned_reply import CANNED_TITLE_MAX, SHORTCUT_MAX
+from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.tickets import markdown, variables
+from ticketdesk.tickets.conversation import add_reply
+from ticketdesk.tickets.rules import Checker
+from ticketdesk.tickets.service import Changes, change
+from ticketdesk.tickets.sharing import check_may_change, visible_to
+from ticketdesk.tickets.tags import remember
+
+
+@dataclass(frozen=True, slots=True)
+class NewCannedReply:
+    """What a canned reply is to be; fields that stay None are left alone when it is used."""
+
+    title: str
+    body: str = ""
+    shortcut: str = ""
+    status: Status | None = None
+    priority: Priority | None = None
+    category: Category | None = None
+    assignee: Staff | None = None
+    tags: Sequence[str] = ()
+
+
+def canned_replies_for(staff: Staff) -> Sequence[CannedReply]:
+    """The canned replies that somebody can use, by title."""
+    return db.session.scalars(
+        select(CannedReply)
+        .where(visible_to(CannedReply.owner_id, staff))
+        .order_by(func.lower(CannedReply.title), CannedReply.id)
+    ).all()
+
+
+def canned_reply(canned_id: int, staff: Staff) -> CannedReply:
+    """A canned reply that is shared or somebody's own.
+
+    Raises:
+        NotFound: there is none with this id, or it is somebody else's.
+    """
+    found = db.session.get(CannedReply, canned_id) if 0 < canned_id <= BIGINT_MAX else None
+    if found is None or found.owner_id not in {None, staff.id}:
+        raise NotFound("There is no such canned reply; it may have been deleted.")
+    return found
+
+
+def create_canned_reply(new: NewCannedReply, by: Staff, *, shared: bool = False) -> CannedReply:
+    """Keep an answer for later use.
+
+    Raises:
+        Invalid: a value cannot be used; all are named.
+        Forbidden: it is to be shared, and the person is no admin.
+    """
+    owner_id = None if shared else by.id
+    check_may_change(owner_id, by)
+    canned = CannedReply(owner_id=owner_id)
+    _fill(canned, new)
+    return canned
+
+
+def change_canned_reply(canned: CannedReply, new: NewCannedReply, by: Staff) -> None:
+    """Make a canned reply what ``new`` says.
+
+    Raises:
+        Invalid: a value cannot be used; all are named.
+        Forbidden, NotFound: it is not the person's to change.
+    """
+    check_may_change(canned.owner_id, by)
+    _fill(canned, new)
+
+
+def delete_canned_reply(canned: CannedReply, by: Staff) -> None:
+    """Forget a canned reply; what was sent with it stays.
+
+    Raises:
+        Forbidden, NotFound: it is not the person's to change.
+    """
+    check_may_change(canned.owner_id, by)
+    db.session.delete(canned)
+    db.session.flush()
+
+
+def preview(body: str, ticket: Ticket, agent: Actor) -> Markup:
+    """What the requester will see of a text with variables.
+
+    Raises:
+        Invalid: a variable is unknown or not closed; all are named.
+    """
+    return markdown.render(variables.fill(body, ticket, agent))
+
+
+def apply_macro(
+    ticket: Ticket,
+    macro: CannedReply,
+    actor: Actor,
+    *,
+    expected_last_message_id: int | None = None,
+) -> Message | None:
+    """Send a canned reply and carry out its changes in one act, on a locked ticket; returns the reply, if it has one.
+
+    Raises:
+        Invalid: a variable is unknown, or the assignee's account was switched off since.
+        AnsweredMeanwhile: there are messages behind the last one that the actor has seen.
+    """
+    message = None
+    if macro.body is not None:
+        body = variables.fill(macro.body, ticket, actor)
+        message = add_reply(ticket, body, actor, Channel.STAFF, expected_last_message_id=expected_last_message_id)
+    changes = Changes(
+        category=Category(macro.category) if macro.category else None,
+        priority=Priority(macro.priority) if macro.priority else None,
+        status=Status(macro.status) if macro.status else None,
+        assignee=macro.assignee,
+        tags=[*ticket.tags, *macro.tags] if macro.tags else None,
+    )
+    change(ticket, changes, actor)
+    return message
+
+
+def _fill(canned: CannedReply, new: NewCannedReply) -> None:
+    check = Checker()
+    title = check.line("title", new.title, CANNED_TITLE_MAX, "Give the canned reply a title.")
+    body = check.body(new.body) if new.body.strip() else None
+    shortcut = check.shortcut(new.shortcut, SHORTCUT_MAX)
+    tags = check.tags(new.tags)
+    check.faults.extend(variables.faults(body or ""))
+    if body is None and not (new.status or new.priority or new.category or new.assignee or tags):
+        check.faults.append(FieldFault("body", "Write a text, or choose something to change."))
+    check.done()
+    canned.title, canned.body, canned.shortcut, canned.tags = title, body, shortcut, tags
+    canned.status, canned.priority, canned.category = new.status, new.priority, new.category
+    canned.assignee = new.assignee
+    remember(tags)
+    db.session.add(canned)
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        if "uq_canned_reply_shortcut" not in str(error.orig):
+            raise
+        raise Invalid(FieldFault("shortcut", f"“/{shortcut}” leads to another canned reply already.")) from None

@@ -1,0 +1,100 @@
+"""Reading a conversation. Customers are shown `public_thread` and nothing else of this module."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from markupsafe import Markup
+from sqlalchemy import select
+
+from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
+from ticketdesk.extensions import db
+from ticketdesk.models import Channel, Message, MessageKind, Ticket
+from ticketdesk.tickets import markdown
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One message as a page shows it; the description is one without an id and a channel."""
+
+    id: int | None
+    kind: MessageKind
+    author: Actor
+    channel: Channel | None
+    body: str
+    created_at: datetime
+
+    @property
+    def html(self) -> Markup:
+        """The body, safe to stand on a page."""
+        return markdown.render(self.body)
+
+    @property
+    def from_requester(self) -> bool:
+        """Whether the customer wrote it, not the desk."""
+        return self.author.kind is ActorKind.CUSTOMER
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A stretch of a conversation, oldest first.
+
+    ``earlier`` is what to ask for with ``before`` to see what came earlier, and
+    None where the description is the first post.
+    """
+
+    posts: Sequence[Post]
+    earlier: int | None
+
+    @property
+    def last_message_id(self) -> int:
+        """The id to send along with a reply, so that it is stopped where somebody answered meanwhile; 0 for none."""
+        return self.posts[-1].id or 0 if self.posts else 0
+
+
+def public_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAGE_SIZE) -> Thread:
+    """The last posts as the requester sees them: the description and the replies, never a note."""
+    return _thread(ticket, {MessageKind.REPLY}, before, limit)
+
+
+def whole_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAGE_SIZE) -> Thread:
+    """The last posts as the desk sees them, notes included."""
+    return _thread(ticket, set(MessageKind), before, limit)
+
+
+def messages_after(ticket: Ticket, message_id: int, *, limit: int) -> Sequence[Message]:
+    """The messages behind the one with this id, notes included, oldest first."""
+    return db.session.scalars(
+        select(Message).where(Message.ticket_id == ticket.id, Message.id > message_id).order_by(Message.id).limit(limit)
+    ).all()
+
+
+def post_of(message: Message) -> Post:
+    """A message as a page shows it."""
+    return Post(
+        message.id,
+        MessageKind(message.kind),
+        Actor(ActorKind(message.author_kind), message.author_id, message.author_label),
+        Channel(message.channel),
+        message.body,
+        message.created_at,
+    )
+
+
+def description_of(ticket: Ticket) -> Post:
+    """The ticket's description as the first post of its conversation."""
+    author = Actor(ActorKind.CUSTOMER, None, ticket.requester_name or CUSTOMER.label)
+    return Post(None, MessageKind.REPLY, author, None, ticket.description, ticket.created_at)
+
+
+def _thread(ticket: Ticket, kinds: set[MessageKind], before: int | None, limit: int) -> Thread:
+    statement = select(Message).where(Message.ticket_id == ticket.id, Message.kind.in_(sorted(kinds)))
+    if before is not None:
+        statement = statement.where(Message.id < before)
+    last = db.session.scalars(statement.order_by(Message.id.desc()).limit(limit + 1)).all()
+    posts = [post_of(message) for message in reversed(last[:limit])]
+    if len(last) > limit:
+        return Thread(posts, posts[0].id)
+    return Thread([description_of(ticket), *posts], None)
