@@ -189,8 +189,8 @@ def _binaries() -> Path:
         if bundled.is_dir():
             return bundled
     installed = sorted(
-        (folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if (folder / "initdb").is_file()),
-        key=lambda folder: int(folder.parent.name),
+        (folder for folder in Path("/usr/lib/postgresql").glob("[0-9]*/bin") if (folder / "initdb").is_file()),
+        key=lambda folder: float(folder.parent.name),
     )
     if not installed:
         raise EmbeddedError(
