@@ -43,6 +43,11 @@ CONTRADICTIONS = {
     # A job that agrees with the default leaves no event, only its name.
     "a category by somebody else": f"{LAST} WHERE field = 'category' AND set_by NOT IN (category_set_by, 'default')",
     "a priority by somebody else": f"{LAST} WHERE field = 'priority' AND set_by NOT IN (priority_set_by, 'default')",
+    "a ticket that is done at no time or at another than its event": """
+        ticket WHERE (status IN ('resolved', 'closed')) <> (resolved_at IS NOT NULL)
+        OR resolved_at IS NOT NULL AND NOT EXISTS (SELECT FROM event WHERE ticket_id = ticket.id
+            AND event.created_at = resolved_at AND data ->> 'to' IN ('resolved', 'closed'))
+        """,
     "a category by an engine that did not say so": """
         ticket WHERE category_set_by = 'local' AND NOT EXISTS (SELECT FROM ai_suggestion AS said
             WHERE said.ticket_id = ticket.id AND engine = 'local' AND said.category = ticket.category)

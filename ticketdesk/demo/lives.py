@@ -11,6 +11,7 @@ from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Categ
 from ticketdesk.demo.hours import arrivals, at_desk
 from ticketdesk.demo.texts import People, Requester, Scenario, compose, read_scenarios
 from ticketdesk.models import EventKind, Occasion
+from ticketdesk.tickets.workflow import DONE
 
 # Agents and programs are names in the history only: a demo makes no account that somebody could sign in to.
 AGENTS = tuple(
@@ -80,6 +81,7 @@ class Life:
     updated_at: datetime
     proposal: Proposal | None
     status: Status = Status.OPEN
+    resolved_at: datetime | None = None
     version: int = 1
     events: list[Happening] = field(default_factory=list)
 
@@ -96,6 +98,8 @@ class Life:
         self.events.append(Happening(_KINDS[change.field], change.actor, data, change.at))
         self.version += 1
         self.updated_at = change.at
+        if change.field == "status":
+            self.resolved_at = (self.resolved_at or change.at) if change.value in DONE else None
         if change.author is not None and change.author.is_human and self.proposal is not None:
             self.proposal.chosen_category, self.proposal.chosen_priority = self.category, self.priority
 

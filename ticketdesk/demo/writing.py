@@ -19,7 +19,7 @@ BATCH = 2_000
 
 _TICKET = (
     *("id", "title", "description", "requester_name", "requester_email", "category", "category_set_by"),
-    *("priority", "priority_set_by", "status", "version", "created_at", "updated_at"),
+    *("priority", "priority_set_by", "status", "resolved_at", "version", "created_at", "updated_at"),
 )
 _EVENT = ("ticket_id", "kind", "actor_kind", "actor_label", "data", "created_at")
 _SUGGESTION = (
@@ -42,7 +42,7 @@ def count_real_tickets() -> int:
 def fill(tickets: int, *, seed: int, now: datetime) -> Iterator[Counter[Status]]:
     """Write demo tickets into the caller's transaction, and say after each batch how many there were by status.
 
-    Their events set off nothing: no mail, no job, no webhook.
+    Nothing follows from them: no job, no mail, and the engines learn nothing from made-up decisions.
     """
     db.session.execute(text("SET LOCAL statement_timeout = 0"))
     driver = cast("Connection[Any]", db.session.connection().connection.dbapi_connection)
@@ -83,6 +83,7 @@ def _tickets(ids: Iterable[int], stories: Iterator[Life], batch: list[tuple[int,
             life.priority,
             life.priority_set_by,
             life.status,
+            life.resolved_at,
             life.version,
             life.created_at,
             life.updated_at,
