@@ -45,7 +45,7 @@ _CATEGORY_WEIGHTS = (0.7, 0.8, 1.0, 0.5)
 _PRIORITY_WEIGHTS = (1.0, 0.5, 1.0, 0.5)
 _FIRMNESS = 8.0
 # How common each label is taken to be before a desk has shown it, in tickets.
-_CATEGORY_PRIOR = (4, 5, 4, 9)
+_CATEGORY_PRIOR = (10, 12, 10, 22)
 _PRIORITY_PRIOR = (4, 8, 4, 3)
 _HALF_TRUST = 50
 """Confirmed tickets at which the desk's own vote has half its strength."""
