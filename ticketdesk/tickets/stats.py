@@ -1,14 +1,15 @@
-"""The desk in figures, counted by the database."""
+"""The desk in figures, counted by the database as tickets change."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Date, cast, func, select
+from sqlalchemy import func, select, union_all
 
 from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
+from ticketdesk.models.count import ticket_day, ticket_delta, ticket_total
 
 SECONDS_A_DAY = 86_400
 
@@ -30,37 +31,46 @@ class Stats:
 
 
 def stats() -> Stats:
-    """Count all tickets in one statement."""
-    grouping = func.grouping_sets(Ticket.status, Ticket.priority, Ticket.category)
+    """The figures, exact at this moment, read from the counters in one statement."""
+    totals = union_all(
+        select(ticket_total.c.category, ticket_total.c.priority, ticket_total.c.status, ticket_total.c.tickets),
+        select(ticket_delta.c.category, ticket_delta.c.priority, ticket_delta.c.status, ticket_delta.c.tickets),
+    ).subquery()
+    first = select(func.min(Ticket.created_at)).scalar_subquery()
     rows = db.session.execute(
         select(
-            Ticket.status,
-            Ticket.priority,
-            Ticket.category,
-            func.count().label("tickets"),
-            func.min(Ticket.created_at).label("first"),
-        ).group_by(grouping)
+            totals.c.category,
+            totals.c.priority,
+            totals.c.status,
+            func.sum(totals.c.tickets).label("tickets"),
+            first.label("first"),
+        ).group_by(totals.c.category, totals.c.priority, totals.c.status)
     ).all()
-    first: datetime | None = min((row.first for row in rows), default=None)
-    by_status = dict.fromkeys(Status, 0) | {Status(row.status): row.tickets for row in rows if row.status}
-    days = max((clock.now() - first).total_seconds() / SECONDS_A_DAY, 1.0) if first else 1.0
-    return Stats(
-        by_status=by_status,
-        by_priority=dict.fromkeys(Priority, 0) | {Priority(row.priority): row.tickets for row in rows if row.priority},
-        by_category=dict.fromkeys(Category, 0) | {Category(row.category): row.tickets for row in rows if row.category},
-        average_a_day=round(sum(by_status.values()) / days, 2),
-    )
+    by_status = dict.fromkeys(Status, 0)
+    by_priority = dict.fromkeys(Priority, 0)
+    by_category = dict.fromkeys(Category, 0)
+    for row in rows:
+        tickets = int(row.tickets)
+        by_status[Status(row.status)] += tickets
+        by_priority[Priority(row.priority)] += tickets
+        by_category[Category(row.category)] += tickets
+    since = rows[0].first if rows else None
+    days = max((clock.now() - since).total_seconds() / SECONDS_A_DAY, 1.0) if since else 1.0
+    return Stats(by_status, by_priority, by_category, round(sum(by_status.values()) / days, 2))
 
 
 def created_by_day(since: date) -> dict[date, int]:
     """How many tickets were created on each day (UTC) from ``since`` on; days without any are left out."""
-    day = cast(func.timezone("UTC", Ticket.created_at), Date)
+    days = union_all(
+        select(ticket_day.c.day, ticket_day.c.tickets).where(ticket_day.c.day >= since),
+        select(ticket_delta.c.day, ticket_delta.c.tickets).where(ticket_delta.c.day >= since),
+    ).subquery()
     rows = db.session.execute(
-        select(day.label("day"), func.count().label("tickets"))
-        .where(Ticket.created_at >= func.timezone("UTC", cast(since, Date)))
-        .group_by(day)
-    ).all()
-    return {row.day: row.tickets for row in rows}
+        select(days.c.day, func.sum(days.c.tickets).label("tickets"))
+        .group_by(days.c.day)
+        .having(func.sum(days.c.tickets) != 0)
+    )
+    return {row.day: int(row.tickets) for row in rows}
 
 
 def oldest_open() -> datetime | None:
