@@ -38,7 +38,9 @@ def desk(committed_url: str, gemini: FakeGemini) -> Iterator[Flask]:
 def states() -> list[tuple[str, str]]:
     """The jobs that tickets caused, each with where it stands."""
     rows = db.session.execute(
-        sa.text("SELECT task_name, status::text FROM procrastinate_jobs WHERE task_name = 'tickets.classify' ORDER BY id")
+        sa.text(
+            "SELECT task_name, status::text FROM procrastinate_jobs WHERE task_name = 'tickets.classify' ORDER BY id"
+        )
     ).all()
     db.session.rollback()
     return [(row.task_name, row.status) for row in rows]
