@@ -63,7 +63,7 @@ def test_a_wrong_link_says_how_to_get_a_fresh_one(desk: Flask, key: str) -> None
     client = desk.test_client()
     for answer in (client.get(f"/staff/set-up/{key}"), send(client, f"/staff/set-up/{key}")):
         assert answer.status_code == 404
-        assert "./run up" in answer.text
+        assert "./run flask setup-link" in answer.text
 
 
 @pytest.mark.parametrize(

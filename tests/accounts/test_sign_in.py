@@ -120,8 +120,9 @@ def test_signing_out_ends_the_session_and_takes_a_form_of_ours(desk: Flask) -> N
     assert client.get("/staff/sign-out").status_code == 405
     assert client.post("/staff/sign-out").status_code == 400
     assert client.get("/staff/").status_code == 200
-    answer = client.post("/staff/sign-out", headers=csrf_header(client), follow_redirects=True)
-    assert "You are signed out." in answer.text
+    left = client.post("/staff/sign-out", headers=csrf_header(client))
+    assert left.headers["Clear-Site-Data"] == '"cache"'
+    assert "You are signed out." in client.get(left.location).text
     assert client.get("/staff/").location == "/staff/sign-in?next=/staff/"
 
 

@@ -329,11 +329,11 @@ class TestWithoutScript:
         page.locator("input[name=ticket]").first.check()
         page.get_by_label("Set the status").select_option("in_progress")
         page.get_by_role("button", name="Change").click()
-        expect(page.get_by_role("status")).to_contain_text("1 ticket changed.")
+        expect(toast(page)).to_contain_text("1 ticket changed.")
         page.get_by_role("link", name="Beta").click()
         page.get_by_label("Category").select_option("general")
         page.get_by_role("button", name="Set").nth(2).click()
-        expect(page.get_by_role("status")).to_contain_text("Saved.")
+        expect(toast(page)).to_contain_text("Saved.")
         assert value(desk, tickets[1], "category") == Category.GENERAL
 
 

@@ -131,6 +131,7 @@ def test_agents_see_neither_people_nor_tokens_nor_jobs(agent: FlaskClient) -> No
 
 def test_an_admins_menu_has_it_all(admin: FlaskClient) -> None:
     menu = admin.get("/staff/").text
-    for path in ("/staff/", "/staff/queue/", "/staff/people/", "/staff/tokens/", "/staff/suggestions/", "/staff/jobs/"):
+    assert '<a href="/staff/queue/?status=open&amp;status=in_progress"' in menu
+    for path in ("/staff/", "/staff/people/", "/staff/tokens/", "/staff/suggestions/", "/staff/jobs/"):
         assert f'<a href="{path}"' in menu
     assert 'href="/staff/tickets/"' not in menu

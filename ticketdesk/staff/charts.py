@@ -1,5 +1,6 @@
-"""The geometry of the dashboard's charts. Pure: numbers in, shapes out; the templates draw them as SVG."""
+"""The geometry of the console's charts. Pure: numbers in, shapes out; the templates draw them as SVG."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +29,14 @@ class Column:
     y: float
     width: float
     height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A place on a canvas of 100 by 100, measured from the upper left corner."""
+
+    x: float
+    y: float
 
 
 def donut(parts: Mapping[str, int]) -> list[Arc]:
@@ -59,11 +68,33 @@ def columns(days: Sequence[tuple[date, int]], top: int) -> list[Column]:
     ]
 
 
+def steps(shares: Sequence[float | None]) -> list[Dot | None]:
+    """Shares from 0 to 1 side by side, in the middle of slots of equal width; None stays a gap."""
+    slot = 100 / len(shares)
+    return [
+        None if share is None else Dot(round(slot * (position + 0.5), 3), round(100 - 100 * share, 3))
+        for position, share in enumerate(shares)
+    ]
+
+
+def present(dots: Sequence[Dot | None]) -> list[Dot]:
+    """The dots without the gaps."""
+    return [dot for dot in dots if dot is not None]
+
+
+def path(dots: Sequence[Dot | None]) -> str:
+    """The line through the dots as SVG's path data; it breaks off at gaps."""
+    drawn, command = [], "M"
+    for dot in dots:
+        if dot is not None:
+            drawn.append(f"{command}{dot.x:g} {dot.y:g}")
+        command = "M" if dot is None else "L"
+    return "".join(drawn)
+
+
 def round_top(most: int) -> int:
-    """The first of 2, 4, 10, 20, 40, 100 … that ``most`` fits under: an axis whose middle is a whole number."""
-    step = 1
-    while True:
-        for number in (2, 4, 10):
-            if most <= number * step:
-                return number * step
+    """The first of 2, 4, 6, 8, 10, 20, 40 … that ``most`` fits under: an axis whose middle is a whole number."""
+    step = 2
+    while most > 5 * step:
         step *= 10
+    return step * max(1, math.ceil(most / step))

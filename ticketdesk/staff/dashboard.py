@@ -8,14 +8,13 @@ from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.staff import charts
 from ticketdesk.staff.live import live_part
-from ticketdesk.staff.queue import address
+from ticketdesk.staff.queue import UNDONE, address
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.queries import Filter, Sort
 from ticketdesk.tickets.stats import created_by_day, oldest_open, stats
 
 DAYS = 30
-UNDONE = frozenset({Status.OPEN, Status.IN_PROGRESS})
 URGENT_SHOWN = 6
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +17,9 @@ from ticketdesk.staff.reading import FIELDS, Form, read_changes, read_ticket_ids
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import queries, serialize, service
 from ticketdesk.tickets.queries import Filter, Sort
+
+# What somebody still has to do something about.
+UNDONE = frozenset({Status.OPEN, Status.IN_PROGRESS})
 
 # Counting a million tickets takes longer than the page is worth; from here on it says "10,000+".
 COUNT_MOST = 10_000
@@ -58,6 +62,10 @@ SORT_LABELS = {
 
 class Queue(ConsolePage):
     """The list of tickets. Its whole state is in its address."""
+
+    def get_url(self, endpoint: str, **values: Any) -> str:
+        """Where Flask-Admin's menu leads: to the tickets that are not done."""
+        return address(Filter(status=UNDONE))
 
     @route("/", "GET", "POST")
     def index(self) -> ResponseReturnValue:

@@ -49,7 +49,10 @@ def sign_out() -> ResponseReturnValue:
     """End this browser's session; who has none is simply led to the sign-in page."""
     session.clear()
     flash("You are signed out.", "good")
-    return redirect(url_for("sign_in.sign_in"))
+    response = redirect(url_for("sign_in.sign_in"))
+    # The next person at this browser does not see the console's pages by going back.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 @blueprint.route("/set-up/<key>", methods=["GET", "POST"])
@@ -122,7 +125,7 @@ def _signed_in(staff: Staff, page: str) -> Response:
         DEVICE_COOKIE,
         make_device(staff.email),
         max_age=DEVICE_COOKIE_AGE,
-        path=url_for("sign_in.sign_in"),
+        path=url_for("dashboard.index"),
         secure=current_app.config["SESSION_COOKIE_SECURE"],
         httponly=True,
         samesite="Lax",
