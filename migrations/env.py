@@ -7,8 +7,10 @@ lock, so that a migration which waits never makes the whole desk wait behind it.
 from typing import Any
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 # One number for all: two processes that migrate at once go one after the other.
 MIGRATION_LOCK = 7_402_116_001
@@ -20,10 +22,18 @@ def is_ours(obj: Any, name: str | None, kind: str, _reflected: bool, _compare_to
     return not (table or "").startswith("procrastinate_")
 
 
+def connect(engine: Engine) -> Connection:
+    """A connection, or one sentence about why there is none."""
+    try:
+        return engine.connect()
+    except OperationalError as error:
+        raise CommandError(f"The database cannot be reached: {str(error.orig).splitlines()[0]}") from None
+
+
 def run() -> None:
     """Bring the database to the wanted revision."""
     migrate = current_app.extensions["migrate"]
-    with migrate.db.engine.connect() as connection:
+    with connect(migrate.db.engine) as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("SET lock_timeout = '3s'"))
         connection.execute(text("SET statement_timeout = '15min'"))

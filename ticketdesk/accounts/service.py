@@ -1,6 +1,7 @@
 """The verbs of accounts: first-run set-up, sign-in, passwords, people and tokens."""
 
 import hashlib
+import re
 import secrets
 from datetime import timedelta
 
@@ -12,13 +13,16 @@ from sqlalchemy.exc import IntegrityError
 from ticketdesk.accounts.passwords import hash_password, verify_password
 from ticketdesk.core import clock
 from ticketdesk.core.errors import Conflict, FieldFault, Forbidden, Invalid, Unauthenticated
-from ticketdesk.core.text import one_line
+from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable, one_line
 from ticketdesk.core.vocabulary import EMAIL_MAX, NAME_MAX
 from ticketdesk.extensions import db
 from ticketdesk.models import ApiToken, Role, Scope, Staff
 
 TOKEN_PREFIX = "td_"  # noqa: S105  (marks a token as ours, is none)
 SETUP_LOCK = 7_402_116_002
+
+# What the database asks of an address too; whether it takes mail shows when it is mailed.
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def any_staff() -> bool:
@@ -172,13 +176,15 @@ def _digest(secret: str) -> str:
 
 def _address(value: str) -> str:
     address = value.strip()
-    if not 3 <= len(address) <= EMAIL_MAX or address.count("@") != 1 or any(c.isspace() for c in address):
+    if not 3 <= len(address) <= EMAIL_MAX or not is_storable(address) or not _ADDRESS.fullmatch(address):
         raise Invalid(FieldFault("email", "This is not an e-mail address."))
     return address
 
 
 def _name(value: str) -> str:
     name = one_line(value)
+    if not is_storable(name):
+        raise Invalid(FieldFault("name", UNSTORABLE_SENTENCE))
     if not 1 <= len(name) <= NAME_MAX:
         raise Invalid(FieldFault("name", f"A name has 1 to {NAME_MAX} characters."))
     return name
