@@ -8,8 +8,8 @@ from ticketdesk.tickets import jobs as ticket_jobs
 
 
 def classify_later(event: Event, ticket: Ticket) -> None:
-    """A ticket that no engine has classified in time is classified by a job."""
-    if ticket_jobs.waits_for_engine(ticket):
+    """A ticket that no engine has answered about in time is classified by a job; to abstain is to answer."""
+    if ticket_jobs.waits_for_engine(ticket) and not event.data["abstained"]:
         enqueue(ticket_jobs.classify, ticket_id=ticket.id)
 
 

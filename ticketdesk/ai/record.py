@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from ticketdesk.ai.contract import Guess
 from ticketdesk.ai.suggest import Suggestion
-from ticketdesk.core.vocabulary import Category, Priority
+from ticketdesk.core.vocabulary import Category, Priority, SetBy
 from ticketdesk.extensions import db
 from ticketdesk.models import AiSuggestion, Occasion, Ticket
 
@@ -59,14 +59,14 @@ def attach(row: AiSuggestion, ticket: Ticket) -> None:
     if row.ticket_id is not None:
         return
     row.ticket_id = ticket.id
-    row.chosen_category, row.chosen_priority = ticket.category, ticket.priority
+    _note(row, ticket)
 
 
 def note_choice(ticket: Ticket) -> None:
     """Write what a human decided into the ticket's latest suggestion, if it has one."""
     row = latest(ticket.id)
     if row is not None:
-        row.chosen_category, row.chosen_priority = ticket.category, ticket.priority
+        _note(row, ticket)
 
 
 def latest(ticket_id: int) -> AiSuggestion | None:
@@ -74,3 +74,9 @@ def latest(ticket_id: int) -> AiSuggestion | None:
     return db.session.scalar(
         select(AiSuggestion).where(AiSuggestion.ticket_id == ticket_id).order_by(AiSuggestion.id.desc()).limit(1)
     )
+
+
+def _note(row: AiSuggestion, ticket: Ticket) -> None:
+    # What is still the default was chosen by nobody, also where the engine abstained and the sender let it be.
+    row.chosen_category = None if ticket.category_set_by == SetBy.DEFAULT else ticket.category
+    row.chosen_priority = None if ticket.priority_set_by == SetBy.DEFAULT else ticket.priority

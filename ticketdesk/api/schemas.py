@@ -173,6 +173,13 @@ class SuggestionOut(BaseModel):
 
     suggested_category: Category | None
     suggested_priority: Priority | None
+    abstained: Annotated[
+        bool,
+        Field(
+            description="The engine is less sure of the category than the desk asks for, so it proposes none; "
+            "its guesses say what it considered."
+        ),
+    ]
     confidence: Confidence
     guesses: list[GuessOut]
     engine: str

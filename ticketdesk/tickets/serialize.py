@@ -84,6 +84,7 @@ def suggestion(given: Suggestion) -> dict[str, Any]:
     return {
         "suggested_category": given.category,
         "suggested_priority": given.priority,
+        "abstained": given.abstained,
         "confidence": {"category": given.category_confidence, "priority": given.priority_confidence},
         "guesses": [{"category": guess.category, "confidence": guess.confidence} for guess in given.guesses],
         "engine": given.engine,

@@ -115,6 +115,7 @@ def create_ticket(new: NewTicket, actor: Actor, suggestion: Suggestion | None = 
         category_set_by=category_set_by,
         priority=priority,
         priority_set_by=priority_set_by,
+        abstained=suggestion is not None and suggestion.abstained,
     )
     return ticket
 
@@ -241,12 +242,17 @@ def _settle(
 def _classify(
     ticket: Ticket, field: str, value: Category | Priority, kind: EventKind, actor: Actor, author: SetBy
 ) -> bool:
-    # An engine that agrees with the default still becomes the author, so that it is not asked again.
-    # A person who sends the present value changes nothing: forms and programs send whole tickets back.
-    if author.is_human and getattr(ticket, field) == value:
+    before, set_by = getattr(ticket, field), getattr(ticket, f"{field}_set_by")
+    # An engine that agrees with the default still becomes the author, so that it is not asked again. Staff who set
+    # the default decide what nobody has. Else the present value changes nothing: programs send whole tickets back.
+    decides = author is SetBy.STAFF and set_by == SetBy.DEFAULT
+    if author.is_human and before == value and not decides:
         return False
     setattr(ticket, f"{field}_set_by", author)
     changed = _change(ticket, field, value, kind, actor, set_by=author)
+    if decides and not changed:
+        events.record(kind, ticket, actor, **{"from": before, "to": value}, set_by=author)
+        changed = True
     if author.is_human:
         record.note_choice(ticket)
     return changed
