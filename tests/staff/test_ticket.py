@@ -7,13 +7,14 @@ from flask.testing import FlaskClient
 from tests.conftest import csrf_header
 from tests.factories import make_ticket
 from tests.staff.conftest import Send, me, toasts
+from ticketdesk import events
 from ticketdesk.ai import record
 from ticketdesk.ai.contract import Guess
 from ticketdesk.ai.suggest import Suggestion
 from ticketdesk.core.actors import SYSTEM, Actor, ActorKind
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import Occasion, Ticket
+from ticketdesk.models import EventKind, Occasion, Ticket
 from ticketdesk.tickets import queries, service
 
 PROGRAM = Actor(ActorKind.TOKEN, 7, "Shop backend")
@@ -61,6 +62,28 @@ def test_the_history_says_who_changed_what_from_what_to_what(app: Flask, agent: 
     assert "with an API token" in text
     assert "<bdi>Ticketdesk</bdi></strong> changed the title from" in text
     assert text.index("opened the ticket") < text.index("changed the status") < text.index("changed the title")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "sentence"),
+    [
+        (EventKind.REPLIED, {"message": 1}, "replied"),
+        (EventKind.NOTED, {"message": 1}, "added an internal note"),
+        (EventKind.ASSIGNED, {"from": None, "to": "Linus"}, "assigned the ticket to <bdi>Linus</bdi>"),
+        (EventKind.ASSIGNED, {"from": "Linus", "to": None}, "took the ticket from <bdi>Linus</bdi>"),
+        (EventKind.TAGS_CHANGED, {"from": [], "to": ["vip"]}, "changed the tags from none to"),
+        (EventKind.SNOOZED, {"from": None, "to": "2026-12-24T08:00:00+00:00"}, "sleep until 2026-12-24 08:00 UTC"),
+        (EventKind.WOKEN, {"from": "2026-12-24T08:00:00+00:00"}, "woke the ticket up"),
+        (EventKind.CATEGORY_CHANGED, {"from": "billing", "to": "billing", "set_by": "staff"}, "kept the category"),
+    ],
+)
+def test_every_kind_of_event_has_its_sentence(
+    agent: FlaskClient, kind: EventKind, data: dict[str, object], sentence: str
+) -> None:
+    ticket = make_ticket()
+    events.record(kind, ticket, PROGRAM, **data)
+    db.session.commit()
+    assert sentence in " ".join(agent.get(f"/staff/tickets/{ticket.id}").text.split())
 
 
 def test_the_suggestion_stands_next_to_what_was_chosen(agent: FlaskClient, send: Send) -> None:
