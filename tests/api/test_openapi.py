@@ -30,6 +30,8 @@ ROUTES = {
     ("get", "/api/tickets/"),
     ("get", "/api/tickets/{ticket_id}/"),
     ("patch", "/api/tickets/{ticket_id}/"),
+    ("get", "/api/tickets/{ticket_id}/messages/"),
+    ("post", "/api/tickets/{ticket_id}/messages/"),
     ("get", "/api/tickets/stats/"),
     ("post", "/api/tickets/classify/"),
 }

@@ -1,9 +1,10 @@
 """What programs send and get. These models validate requests and make the OpenAPI document."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ticketdesk.ai.suggest import MIN_TEXT
 from ticketdesk.core.actors import ActorKind
@@ -17,9 +18,12 @@ from ticketdesk.core.vocabulary import (
     SetBy,
     Status,
 )
-from ticketdesk.models import EventKind
+from ticketdesk.models import Channel, EventKind, MessageKind, Staff
+from ticketdesk.models.message import BODY_MAX
+from ticketdesk.models.ticket import TAG_MAX, TAGS_MAX
+from ticketdesk.search.query import BIGINT_MAX
 from ticketdesk.tickets.queries import PAGE_MAX, PAGE_SIZE, Sort
-from ticketdesk.tickets.service import Changes, NewTicket
+from ticketdesk.tickets.service import Changes, Clear, NewTicket
 
 
 class Request(BaseModel):
@@ -33,6 +37,20 @@ def _left_out() -> Any:
     return None
 
 
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _moment(value: Any) -> Any:
+    """Pydantic would also take a number for a moment, and a moment without a zone means another one to everybody."""
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("Give a moment with its time zone, such as 2026-01-31T09:00:00Z")
+    return datetime.fromisoformat(value.upper())
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+AccountId = Annotated[int, Field(ge=1, le=BIGINT_MAX)]
+Address = Annotated[str, Field(max_length=EMAIL_MAX, pattern=r"^[^@\s]+@[^@\s]+$")]
+TagText = Annotated[str, Field(min_length=1, max_length=TAG_MAX)]
 Title = Annotated[str, Field(min_length=1, max_length=TITLE_MAX)]
 Description = Annotated[str, Field(min_length=1, max_length=DESCRIPTION_MAX)]
 
@@ -59,10 +77,50 @@ class TicketPatch(Request):
     category: Category = Field(default_factory=_left_out)
     priority: Priority = Field(default_factory=_left_out)
     status: Status = Field(default_factory=_left_out)
+    assignee: Annotated[
+        AccountId | Address | None, Field(description="A staff account's id or e-mail address; null for nobody.")
+    ] = None
+    tags: Annotated[
+        list[TagText], Field(max_length=TAGS_MAX, description="All of the ticket's tags; they replace those it has.")
+    ] = Field(default_factory=_left_out)
+    snoozed_until: Annotated[Moment | None, Field(description="When the ticket wakes; null wakes it now.")] = None
 
-    def to_changes(self) -> Changes:
-        """The same for the verb."""
-        return Changes(**self.model_dump())
+    def to_changes(self, assignee: Staff | Clear | None) -> Changes:
+        """The same for the verb, with the account that ``assignee`` names."""
+        until: datetime | Clear | None = self.snoozed_until
+        if until is None and "snoozed_until" in self.model_fields_set:
+            until = Clear.CLEAR
+        return Changes(
+            title=self.title,
+            category=self.category,
+            priority=self.priority,
+            status=self.status,
+            assignee=assignee,
+            tags=self.tags,
+            snoozed_until=until,
+        )
+
+
+class MessageIn(Request):
+    """A new message. Say which kind it is: a reply goes to the requester, a note never leaves the desk."""
+
+    kind: MessageKind
+    body: Annotated[str, Field(min_length=1, max_length=BODY_MAX, description="Markdown.")]
+    status: Annotated[Status | None, Field(description="The ticket's new status, set together with a reply.")] = None
+    last_message_id: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=BIGINT_MAX,
+            description="The last message you have read, 0 for none; a reply is refused with 409 if others followed.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _a_note_stands_alone(self) -> Self:
+        if self.kind is MessageKind.NOTE and not {"status", "last_message_id"}.isdisjoint(self.model_fields_set):
+            raise ValueError("A note takes no status and no last_message_id; change the ticket with PATCH")
+        return self
 
 
 class ClassifyIn(Request):
@@ -78,16 +136,40 @@ class ListQuery(Request):
     category: list[Category] = []
     priority: list[Priority] = []
     status: list[Status] = []
+    assignee: Annotated[
+        list[Annotated[str, Field(pattern=r"^(none|me|[1-9][0-9]{0,17}|[^@\s]+@[^@\s]+)$")]],
+        Field(description="A staff account's id or e-mail address, “none” for nobody, “me” for who is signed in."),
+    ] = []
+    tag: list[TagText] = []
+    requester: Annotated[str, Field(max_length=EMAIL_MAX, description="The requester's e-mail address.")] = ""
+    created_after: Annotated[Moment | None, Field(description="This moment or later.")] = None
+    created_before: Annotated[Moment | None, Field(description="Earlier than this moment.")] = None
+    snoozed: Annotated[bool | None, Field(description="Only tickets that sleep, or none of them.")] = None
     search: Annotated[
         str,
         Field(
-            description="Words that must all occur in title or description, the last one also as a beginning; "
-            'or a reference such as TD-1042. "…" is a phrase, - excludes, or means either.'
+            description="Words that must all occur in title, description or messages, the last one also as a "
+            'beginning; or a reference such as TD-1042. "…" is a phrase, - excludes, or means either.'
         ),
     ] = ""
     sort: Sort = Sort.NEWEST
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = PAGE_SIZE
     cursor: str = Field(default_factory=_left_out, description="From the Link header of the page before.")
+
+
+class MessagesQuery(Request):
+    """A page of a conversation."""
+
+    after: Annotated[int, Field(ge=0, le=BIGINT_MAX, description="Messages with a greater id than this.")] = 0
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = PAGE_SIZE
+
+
+class AssigneeOut(BaseModel):
+    """Whose ticket it is."""
+
+    id: int
+    name: str
+    email: str
 
 
 class TicketOut(BaseModel):
@@ -107,6 +189,13 @@ class TicketOut(BaseModel):
     ]
     category_set_by: SetBy
     priority_set_by: SetBy
+    assignee: AssigneeOut | None
+    tags: list[str]
+    snoozed_until: datetime | None
+    first_response_at: Annotated[datetime | None, Field(description="When the desk first replied.")]
+    resolved_at: Annotated[
+        datetime | None, Field(description="When it was last resolved or closed; null while it is neither.")
+    ]
     created_at: datetime
     updated_at: datetime
 
@@ -123,6 +212,18 @@ class ActorOut(BaseModel):
     kind: ActorKind
     id: int | None
     label: str
+
+
+class MessageOut(BaseModel):
+    """A reply or a note."""
+
+    id: int
+    kind: MessageKind
+    author: ActorOut
+    channel: Channel
+    body: Annotated[str, Field(description="Markdown.")]
+    message_id: Annotated[str, Field(description="The Message-ID of mails about it, after RFC 5322.")]
+    created_at: datetime
 
 
 class EventOut(BaseModel):

@@ -1,20 +1,23 @@
 """The API's routes. Each reads its request, calls a verb or a query, and commits once."""
 
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
-import orjson
 from flask import Blueprint, Response, current_app, render_template, request
 
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggester, is_enough
+from ticketdesk.api import once
 from ticketdesk.api import openapi as document
 from ticketdesk.api.contract import answer, operation, read_body, read_query
+from ticketdesk.api.once import Done
 from ticketdesk.api.schemas import (
     TOO_SHORT,
     ClassifyIn,
     ListQuery,
+    MessageIn,
+    MessageOut,
+    MessagesQuery,
     StatsOut,
     SuggestionOut,
     TicketCreated,
@@ -28,9 +31,12 @@ from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
-from ticketdesk.models import Occasion, Ticket
-from ticketdesk.tickets import idempotency, queries, serialize, service
+from ticketdesk.models import Channel, MessageKind, Occasion, Staff, Ticket
+from ticketdesk.tickets import assignment, conversation, queries, serialize, service, thread
 from ticketdesk.tickets import stats as figures
+from ticketdesk.tickets.queries import Assignee
+from ticketdesk.tickets.rules import tidy_tag
+from ticketdesk.tickets.service import Clear
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -39,8 +45,6 @@ BAD, UNAUTHENTICATED, FORBIDDEN = HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZE
 MISSING, CONFLICT, STALE = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED
 TOO_LARGE, NOT_JSON = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 LIMITED, UNAVAILABLE = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE
-
-IDEMPOTENCY_KEY_MAX = 255
 
 
 def _has_token() -> bool:
@@ -53,19 +57,17 @@ def _has_token() -> bool:
     {CREATED: TicketCreated},
     BAD, UNAUTHENTICATED, CONFLICT, TOO_LARGE, NOT_JSON, LIMITED, UNAVAILABLE,
     body=TicketIn,
-    request_headers={"Idempotency-Key": "The same key with the same body gets the first answer again, for a day."},
+    request_headers=once.HEADER,
     answer_headers={"Location": "Where programs find the ticket."},
 )  # fmt: skip
-def create_ticket() -> Response:
+@once.once(location="/api/tickets/{id}/")
+def create_ticket() -> Done:
     """Open a ticket.
 
     Anyone may, at a limited rate. Category and priority that are left out are filled by the AI within
     its time budget, else by general and medium; `classified_by` says which.
     """
     new = read_body(TicketIn).to_new().checked()
-    key, request_hash = _idempotency()
-    if key and (earlier := idempotency.earlier_answer(key, request_hash)):
-        return _created(earlier)
     suggestion = None
     if new.category is None or new.priority is None:
         # The engines may think for seconds; the connection goes back to the pool meanwhile.
@@ -74,17 +76,8 @@ def create_ticket() -> Response:
     ticket = service.create_ticket(new, caller().actor, suggestion)
     if suggestion is not None:
         record.record(suggestion, Occasion.API, ticket)
-    # Through JSON and back, so that the first answer and its repetition are the same to the letter.
-    content = orjson.loads(
-        answer(
-            serialize.ticket(ticket) | {"url": serialize.customer_url(ticket, current_app.config["PUBLIC_URL"])}
-        ).data
-    )
-    if key and not idempotency.claim(key, request_hash, ticket, content):
-        db.session.rollback()
-        return _created(idempotency.earlier_answer(key, request_hash) or content)
-    db.session.commit()
-    return _created(content)
+    url = serialize.customer_url(ticket, current_app.config["PUBLIC_URL"])
+    return Done(serialize.ticket(ticket) | {"url": url}, ticket)
 
 
 @blueprint.get("/tickets/")
@@ -101,14 +94,19 @@ def list_tickets() -> Response:
         category=frozenset(query.category),
         priority=frozenset(query.priority),
         status=frozenset(query.status),
+        assignee=frozenset(_assignee(word) for word in query.assignee),
+        tag=frozenset(tidy_tag(tag) for tag in query.tag),
+        requester=query.requester.strip(),
+        created_after=query.created_after,
+        created_before=query.created_before,
+        snoozed=query.snoozed,
         search=query.search,
         sort=query.sort,
     )
     page = queries.page(wanted, cursor=query.cursor, limit=query.limit)
     response = answer([serialize.ticket(row) for row in page.rows])
     if page.next is not None:
-        others = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
-        response.headers["Link"] = f'<{request.base_url}?{urlencode([*others, ("cursor", page.next)])}>; rel="next"'
+        response.headers["Link"] = _next_page("cursor", page.next)
     return response
 
 
@@ -126,20 +124,72 @@ def show_ticket(ticket_id: int) -> Response:
 @blueprint.patch("/tickets/<int:ticket_id>/")
 @operation(
     {OK: TicketDetail},
-    BAD, UNAUTHENTICATED, FORBIDDEN, MISSING, STALE, TOO_LARGE, NOT_JSON, UNAVAILABLE,
+    BAD, UNAUTHENTICATED, FORBIDDEN, MISSING, CONFLICT, STALE, TOO_LARGE, NOT_JSON, UNAVAILABLE,
     body=TicketPatch,
     request_headers={"If-Match": "The ETag you read; the change is refused with 412 if the ticket has changed since."},
     answer_headers={"ETag": "The ticket's new version."},
 )  # fmt: skip
 def change_ticket(ticket_id: int) -> Response:
-    """Change a ticket's title, category, priority or status."""
-    changes = read_body(TicketPatch).to_changes()
+    """Change a ticket: title, category, priority, status, assignee, tags, sleep."""
+    patch = read_body(TicketPatch)
+    changes = patch.to_changes(_new_assignee(patch))
     ticket = service.locked(ticket_id)
     if request.if_match and not request.if_match.contains(_etag(ticket)):
         raise Stale("This ticket has changed since you loaded it; load it again and repeat your change.")
     service.change(ticket, changes, caller().actor)
     db.session.commit()
     return _detail(ticket)
+
+
+@blueprint.get("/tickets/<int:ticket_id>/messages/")
+@operation(
+    {OK: list[MessageOut]},
+    BAD, UNAUTHENTICATED, MISSING, UNAVAILABLE,
+    query=MessagesQuery,
+    answer_headers={"Link": "The address of the next page, with rel=next; missing on the last one."},
+)  # fmt: skip
+def list_messages(ticket_id: int) -> Response:
+    """List a ticket's replies and notes, oldest first.
+
+    What the requester wrote to open the ticket is its `description` and not among them.
+    """
+    query = read_query(MessagesQuery)
+    ticket = queries.by_id(ticket_id)
+    found = thread.messages_after(ticket, query.after, limit=query.limit + 1)
+    shown = found[: query.limit]
+    response = answer([serialize.message(message) for message in shown])
+    if len(found) > len(shown):
+        response.headers["Link"] = _next_page("after", str(shown[-1].id))
+    return response
+
+
+@blueprint.post("/tickets/<int:ticket_id>/messages/")
+@operation(
+    {CREATED: MessageOut},
+    BAD, UNAUTHENTICATED, FORBIDDEN, MISSING, CONFLICT, TOO_LARGE, NOT_JSON, UNAVAILABLE,
+    body=MessageIn,
+    request_headers=once.HEADER,
+)  # fmt: skip
+@once.once()
+def add_message(ticket_id: int) -> Done:
+    """Reply to the requester, or leave a note for the desk.
+
+    The author is the token, or who is signed in. A reply is the desk's answer: it does not reopen a ticket.
+    """
+    new = read_body(MessageIn)
+    ticket, actor = service.locked(ticket_id), caller().actor
+    if new.kind is MessageKind.NOTE:
+        message = conversation.add_note(ticket, new.body, actor, Channel.API)
+    else:
+        message = conversation.add_reply(
+            ticket,
+            new.body,
+            actor,
+            Channel.API,
+            status=new.status,
+            expected_last_message_id=new.last_message_id,
+        )
+    return Done(serialize.message(message), ticket)
 
 
 @blueprint.get("/tickets/stats/")
@@ -162,10 +212,12 @@ def stats() -> Response:
 @limiter.limit(lambda: current_app.config["RATELIMIT_CLASSIFY"], exempt_when=_has_token)
 @operation(
     {OK: SuggestionOut},
-    BAD, UNAUTHENTICATED, TOO_LARGE, NOT_JSON, LIMITED, UNAVAILABLE,
+    BAD, UNAUTHENTICATED, CONFLICT, TOO_LARGE, NOT_JSON, LIMITED, UNAVAILABLE,
     body=ClassifyIn,
+    request_headers=once.HEADER,
 )  # fmt: skip
-def classify() -> Response:
+@once.once(OK)
+def classify() -> Done:
     """Suggest a category and a priority for a text, without opening a ticket."""
     body = read_body(ClassifyIn)
     if not (is_storable(body.title) and is_storable(body.description)):
@@ -175,10 +227,11 @@ def classify() -> Response:
     db.session.rollback()
     suggestion = _suggester().suggest(body.title, body.description)
     record.record(suggestion, Occasion.API)
-    db.session.commit()
     if suggestion.engine is None:
+        # That no engine answered is for the console's figures to tell, so it is kept although the request fails.
+        db.session.commit()
         raise Unavailable("No engine can answer right now; choose a category and a priority yourself.", retry_after=30)
-    return answer(serialize.suggestion(suggestion))
+    return Done(serialize.suggestion(suggestion))
 
 
 @blueprint.get("/openapi.json")
@@ -198,19 +251,28 @@ def _suggester() -> Suggester:
     return suggester
 
 
-def _idempotency() -> tuple[str | None, str]:
-    chosen = request.headers.get("Idempotency-Key", "")
-    if not chosen:
-        return None, ""
-    if len(chosen) > IDEMPOTENCY_KEY_MAX:
-        raise Invalid(FieldFault("Idempotency-Key", f"A key has at most {IDEMPOTENCY_KEY_MAX} characters."))
-    token = caller().token
-    sender = f"token {token.id}" if token else "anyone"
-    return idempotency.digest(sender, chosen), idempotency.digest(request.get_data(cache=True))
+def _assignee(word: str) -> int | Assignee:
+    """Whose tickets are asked for, where a program names somebody by id, by address or by a word."""
+    if word == Assignee.ME:
+        staff = caller().staff
+        if staff is None:
+            raise Invalid(FieldFault("assignee", "A token is nobody; name an account by its id or e-mail address."))
+        return staff.id
+    if word == Assignee.NONE:
+        return Assignee.NONE
+    return int(word) if word.isdecimal() else assignment.agent(word).id
 
 
-def _created(content: dict[str, Any]) -> Response:
-    return answer(content, CREATED, {"Location": f"/api/tickets/{content['id']}/"})
+def _new_assignee(patch: TicketPatch) -> Staff | Clear | None:
+    if patch.assignee is not None:
+        return assignment.agent(patch.assignee)
+    return Clear.CLEAR if "assignee" in patch.model_fields_set else None
+
+
+def _next_page(name: str, value: str) -> str:
+    """The Link header that leads to the same list further on."""
+    others = [(key, given) for key, given in request.args.items(multi=True) if key != name]
+    return f'<{request.base_url}?{urlencode([*others, (name, value)])}>; rel="next"'
 
 
 def _detail(ticket: Ticket) -> Response:

@@ -1,4 +1,4 @@
-"""Carrying out a repeated creating request once."""
+"""Carrying out a repeated request once."""
 
 import hashlib
 from typing import Any
@@ -29,17 +29,17 @@ def earlier_answer(key: str, request_hash: str) -> dict[str, Any] | None:
     if row is None:
         return None
     if row.request_hash != request_hash:
-        raise Conflict("This Idempotency-Key was used with a different body; choose a new key for a new request.")
+        raise Conflict("This Idempotency-Key was used with a different request; choose a new key for a new one.")
     return row.answer
 
 
-def claim(key: str, request_hash: str, ticket: Ticket, answer: dict[str, Any]) -> bool:
-    """Bind the key to the ticket in the caller's transaction, and say whether it was still free.
+def claim(key: str, request_hash: str, ticket: Ticket | None, answer: dict[str, Any]) -> bool:
+    """Bind the key to what was done in the caller's transaction, and say whether it was still free.
 
     Of two equal requests at the same moment the second waits here for the first;
-    where False comes back, the caller rolls its own ticket back and repeats the
-    earlier answer.
+    where False comes back, the caller rolls its own work back and repeats the
+    earlier answer. ``ticket`` is the one that the request was about, if any.
     """
-    row = {"key": key, "request_hash": request_hash, "ticket_id": ticket.id, "answer": answer}
+    row = {"key": key, "request_hash": request_hash, "ticket_id": ticket.id if ticket else None, "answer": answer}
     taken = db.session.scalar(insert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key))
     return taken is not None
