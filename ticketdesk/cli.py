@@ -80,6 +80,7 @@ def worker() -> None:
     # The worker's own connections would be tried for half a minute before it gave up.
     db.session.connection()
     db.session.remove()
+    current_app.extensions["suggester"].warm()
     jobs.run(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
