@@ -243,6 +243,7 @@ class Desk(RuleBasedStateMachine):
                 address = route.build({name: values[name] for name in route.arguments})
                 assert address is not None
                 answer = self.anybody.get(address[1], query_string=None if route.arguments else {"search": CANARY})
+                assert answer.status_code < 500
                 check_clean(answer.text + str(answer.headers), route.rule)
 
 

@@ -18,6 +18,11 @@ _REFERENCE = re.compile(rf"\s*{REFERENCE_PREFIX}(\d{{1,19}})\s*", re.IGNORECASE 
 def matching(typed: str) -> ColumnElement[bool] | None:
     """The condition that a ticket matches what was typed, or None where that holds no word.
 
+    Title, description and messages are searched as one text. Notes are among
+    them, so this is for the desk: whoever finds a ticket by a word learns that it
+    is there. The weights tell the parts apart: A and B are the title and the
+    description, C are replies and D are notes.
+
     Words must all occur; ``"…"`` is a phrase, ``or`` and ``-`` work as in a web
     search, and the last word also counts as a beginning. Case and accents do not
     matter. A reference such as TD-1042 also finds that ticket itself.
