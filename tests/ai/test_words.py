@@ -1,5 +1,6 @@
 """What the local engine reads of a text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,17 @@ def test_an_http_status_stays_itself() -> None:
 def test_quoted_lines_and_the_signature_are_not_read() -> None:
     text = "The printer on floor two jams with every page.\n> your invoice\nBest regards,\nPaula\nBilling Department"
     assert not {"invoice", "billing", "paula"} & set(folded(text))
+
+
+@pytest.mark.parametrize(
+    "greeting", ["Dear Customer Support Team,", "Sehr geehrte Damen und Herren,", "Hi Anna,", "Bom dia!", "Bonjour\n"]
+)
+def test_greetings_are_not_read(greeting: str) -> None:
+    assert folded(f"{greeting} my screen is black") == ["my", "screen", "is", "black"]
+
+
+def test_what_follows_a_greeting_without_a_pause_is_read() -> None:
+    assert "crashes" in folded("hi my app crashes, please help")
 
 
 def test_a_sentence_that_only_begins_like_a_sign_off_is_read() -> None:

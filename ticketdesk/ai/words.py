@@ -49,6 +49,20 @@ _SIGN_OFF = re.compile(
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _SIGN_OFF_EARLIEST = 40
+# A greeting says nothing about the matter, and who greets formally mostly writes about certain matters.
+_GREETING = re.compile(
+    r"""
+    ^ \s* (?:
+        (?: dear | sehr \s geehrte\w* | liebe[rs]? | estimad[oa]s? | prezad[oa]s? | chers? | chères? | madame )
+        (?: [ ,]+ [^\s,:!.?]{1,20} ){0,4}
+      | (?: hello | hi | hey | hallo | moin | hola | ol[áa] | bonjour | bonsoir | to \s whom \s it \s may \s concern
+          | good \s (?:day|morning|afternoon|evening) | guten \s (?:tag|morgen|abend)
+          | buen[oa]s \s (?:d[ií]as|tardes|noches) | bo[ma] \s (?:dia|tarde|noite) )
+        (?: [ ]+ [^\s,:!.?]{1,20} )?
+    ) \s* [,:!\n]
+    """,
+    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+)
 _QUOTED = re.compile(r"^\s*>.*$", re.MULTILINE)
 
 
@@ -70,12 +84,12 @@ def fold(word: str) -> str:
 
 
 def read_words(text: str) -> list[Word]:
-    """The words of a text in order, without quoted lines and what follows a sign-off.
+    """The words of a text in order, without quoted lines, greetings and what follows a sign-off.
 
     Amounts, links, addresses, error codes and long numbers become placeholders
     that start with ``#``: which amount it was says nothing, that there was one does.
     """
-    text = _QUOTED.sub(" ", text[:READ_MAX])
+    text = _GREETING.sub(" ", _QUOTED.sub(" ", text[:READ_MAX]))
     sign_off = _SIGN_OFF.search(text, _SIGN_OFF_EARLIEST) if len(text) > _SIGN_OFF_EARLIEST else None
     if sign_off:
         text = text[: sign_off.start()]
