@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
@@ -117,6 +118,22 @@ def test_failure_is_told_in_words(fake: FakeGemini, engine: GeminiEngine, mode: 
     assert error.kind == kind
     assert words in str(error)
     assert len(fake.requests) == 1, "nothing may be retried"
+
+
+@pytest.mark.parametrize(("mode", "seconds"), [("429-minute", 41.75), ("429-bare", 60.0), ("503", None), ("403", None)])
+def test_the_wait_that_google_asks_for(
+    fake: FakeGemini, engine: GeminiEngine, mode: str, seconds: float | None
+) -> None:
+    fake.mode = mode
+    assert failure(engine).retry_after == seconds
+
+
+def test_a_days_quota_comes_back_at_midnight_pacific_time(
+    fake: FakeGemini, engine: GeminiEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ticketdesk.core.clock.now", lambda: datetime(2026, 11, 22, 16, 0, tzinfo=UTC))
+    fake.mode = "429-day"
+    assert failure(engine).retry_after == 16 * 3_600
 
 
 @pytest.mark.parametrize("mode", ["hang", "drip"])

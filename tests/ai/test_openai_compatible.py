@@ -40,6 +40,8 @@ FAILURES = {
     "402": ("quota", "raise the limit"),
     "404": ("model", "OPENAI_MODEL"),
     "429": ("quota", "raise the limit"),
+    "429-wait": ("quota", "asking makes sense again in 21 s"),
+    "429-date": ("quota", "raise the limit"),
     "500": ("overloaded", "HTTP 500"),
     "502-html": ("overloaded", "HTTP 502"),
     "503": ("overloaded", "HTTP 503"),
@@ -102,6 +104,14 @@ def test_key_is_not_replaced_by_a_password_in_netrc(
 
 def test_every_mode_of_the_fake_has_an_outcome() -> None:
     assert {*FAILURES, "ok"} == set(MODES)
+
+
+@pytest.mark.parametrize(("mode", "seconds"), [("429-wait", 21.0), ("429-date", None), ("429", None), ("503", None)])
+def test_the_wait_that_the_server_asks_for(
+    fake: FakeOpenAI, engine: OpenAICompatibleEngine, mode: str, seconds: float | None
+) -> None:
+    fake.mode = mode
+    assert failure(engine).retry_after == seconds
 
 
 @pytest.mark.parametrize("mode", FAILURES)

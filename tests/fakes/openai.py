@@ -31,9 +31,9 @@ def _says(text: str | None, finish: str = "stop", refusal: str | None = None) ->
     )
 
 
-def _fails(status: int, message: str, kind: str, code: str | None = None) -> Reply:
+def _fails(status: int, message: str, kind: str, code: str | None = None, **headers: str) -> Reply:
     error: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": code}
-    return Reply(status, {"error": error})
+    return Reply(status, {"error": error}, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
 def _overloaded_once(requests: list[Request]) -> Reply:
@@ -61,6 +61,10 @@ MODES: dict[str, Mode] = {
     "402": _fails(402, "Insufficient credits.", "billing_error"),
     "404": _fails(404, "The model `small-1` does not exist.", "invalid_request_error", "model_not_found"),
     "429": _fails(429, "You exceeded your current quota.", "insufficient_quota", "insufficient_quota"),
+    "429-wait": _fails(429, "Rate limit reached.", "tokens", "rate_limit_exceeded", Retry_After="21"),
+    "429-date": _fails(
+        429, "Rate limit reached.", "tokens", "rate_limit_exceeded", Retry_After="Sun, 22 Nov 2026 16:00:21 GMT"
+    ),
     "500": _fails(500, "The server had an error while processing your request.", "server_error"),
     "502-html": Reply(502, "<!doctype html><title>502 Bad Gateway</title>"),
     "503": OVERLOADED,

@@ -11,7 +11,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Literal, Self
 
@@ -39,6 +39,7 @@ class Reply:
     status: int = 200
     body: dict[str, Any] | str = ""
     pace: Literal["once", "hang", "drip"] = "once"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Mode = Reply | Callable[[list[Request]], Reply]
@@ -119,6 +120,8 @@ class FakeProvider:
         handler.send_response(reply.status)
         handler.send_header("Content-Type", "application/json" if is_json else "text/html")
         handler.send_header("Content-Length", str(1_000_000 if reply.pace == "drip" else len(body)))
+        for name, value in reply.headers.items():
+            handler.send_header(name, value)
         handler.end_headers()
         if reply.pace == "once":
             handler.wfile.write(body)
