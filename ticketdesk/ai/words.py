@@ -35,8 +35,8 @@ _PLACEHOLDERS = {"address": ADDRESS, "link": LINK, "money": MONEY, "code": CODE}
 
 _SIGN_OFF = re.compile(
     r"""
-    ^ \s* (?:
-        (?:best|kind(?:est)?|warm(?:est)?|many|with)?\s*(?:regards|wishes)
+    ^ [ \t]* (?:
+        (?:(?:best|kind(?:est)?|warm(?:est)?|many|with)[ ]+){0,2}(?:regards|wishes)
       | (?:yours\s+)?(?:sincerely|faithfully|truly)
       | (?:mit\s+)?(?:freundlichen?|besten?|herzlichen?|viele[nr]?|liebe[nr]?|schöne[nr]?)\s+gr(?:ü|ue)(?:ß|ss)en?
       | mfg
@@ -52,7 +52,7 @@ _SIGN_OFF_EARLIEST = 40
 # A greeting says nothing about the matter, and who greets formally mostly writes about certain matters.
 _GREETING = re.compile(
     r"""
-    ^ \s* (?:
+    ^ [ \t]* (?:
         (?: dear | sehr \s geehrte\w* | liebe[rs]? | estimad[oa]s? | prezad[oa]s? | chers? | chères? | madame )
         (?: [ ,]+ [^\s,:!.?]{1,20} ){0,4}
       | (?: hello | hi | hey | hallo | moin | hola | ol[áa] | bonjour | bonsoir | to \s whom \s it \s may \s concern
@@ -63,7 +63,7 @@ _GREETING = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
-_QUOTED = re.compile(r"^\s*>.*$", re.MULTILINE)
+_QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 
 
 class Word(NamedTuple):
