@@ -95,11 +95,7 @@ def password() -> ResponseReturnValue:
         form.current.errors = ["This is not your current password."]
         return render_template("staff/password.html", form=form)
     attempt.give_back()
-    try:
-        accounts.change_password(staff, form.password.data or "")
-    except Invalid as error:
-        show_faults(form, error)
-        return render_template("staff/password.html", form=form)
+    accounts.change_password(staff, form.password.data or "")
     db.session.commit()
     flash("Your password is changed. All your other sessions have ended.", "good")
     return _signed_in(staff, url_for("dashboard.index"))

@@ -81,6 +81,12 @@
     window.location.reload();
   });
 
+  /* A page that the browser kept and shows again, as by going back, is brought up to date at once. */
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    for (const part of document.querySelectorAll('[hx-trigger*="every"]')) htmx.trigger(part, "refresh");
+  });
+
   /* A select shows what its user last chose, even after the page has learnt of a newer value. */
   document.addEventListener("htmx:after:swap", () => {
     for (const select of document.querySelectorAll("select[data-value]")) {
