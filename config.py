@@ -10,28 +10,47 @@ that holds ``SECRET_KEY``.
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
 ROOT = Path(__file__).resolve().parent
 
 AiEngine = Literal["auto", "gemini", "openai", "local"]
+MailLanguage = Literal["en", "de"]
+MailSecurity = Literal["none", "starttls", "tls"]
 SECRET_KEY_MIN = 32
 AI_THRESHOLD = 0.5
 """The sureness below which an engine abstains, where the operator chooses none."""
+
+NO_SENDER = "support@desk.invalid"
+"""The sender of mails that are kept and not sent."""
+REPLY_LOCAL_MAX = 24
+"""The characters before the @ of ``MAIL_REPLY_ADDRESS``; 64 are allowed in all, and the signed part takes the rest."""
 
 Word = TypeVar("Word", bound=str)
 
 
 class ConfigError(Exception):
     """A setting is missing or wrong; ``str()`` is a sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mails are handed over, from ``MAIL_URL``; ``tls`` is encryption from the first byte."""
+
+    host: str
+    port: int
+    security: MailSecurity
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,17 @@ class Settings:
     """What stands before ``/chat/completions`` at an OpenAI-compatible server, without a trailing slash."""
     openai_api_key: str | None = field(repr=False)
     openai_model: str | None
+    mail_server: MailServer | None
+    """None keeps all mails in the outbox."""
+    mail_from: str
+    """The bare address that mails come from; ``desk_name`` stands before it."""
+    mail_reply_address: str | None
+    """Where answers go, each ticket's with a signed part of its own; None lets them go to ``mail_from``."""
+    mail_language: MailLanguage
+    mail_status_changes: bool
+    """Whether requesters are told when their ticket's status changes."""
+    mail_timeout: float
+    """How long the mail server may be silent."""
     ratelimit_enabled: bool
     ratelimit_storage: str | None
     """A Redis URL; None counts in PostgreSQL."""
@@ -131,6 +161,12 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         openai_base_url=read.address("OPENAI_BASE_URL"),
         openai_api_key=read.secret("OPENAI_API_KEY"),
         openai_model=read.optional("OPENAI_MODEL"),
+        mail_server=read.mail_server("MAIL_URL"),
+        mail_from=read.mail_address("MAIL_FROM") or NO_SENDER,
+        mail_reply_address=read.mail_address("MAIL_REPLY_ADDRESS"),
+        mail_language=read.choice("MAIL_LANGUAGE", "en", ("en", "de")),
+        mail_status_changes=read.switch("MAIL_STATUS_CHANGES", False),
+        mail_timeout=read.number("MAIL_TIMEOUT", 20.0, least=0.1, most=120.0),
         ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
@@ -139,6 +175,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         desk_name=read.text("DESK_NAME", "Ticketdesk"),
     )
     _check_engine(settings)
+    _check_mail(settings)
     return settings
 
 
@@ -151,6 +188,20 @@ def _check_engine(settings: Settings) -> None:
     for name, value in needed.get(engine, {}).items():
         if value is None:
             raise ConfigError(f"AI_ENGINE is {engine!r}, but {name} is not set; set it, or set AI_ENGINE to auto.")
+
+
+def _check_mail(settings: Settings) -> None:
+    if settings.mail_server is not None and settings.mail_from == NO_SENDER:
+        raise ConfigError(
+            "MAIL_URL is set, but MAIL_FROM is not; set it to the address that mails come from,"
+            " such as support@example.com."
+        )
+    local, _, _ = (settings.mail_reply_address or "").partition("@")
+    if len(local) > REPLY_LOCAL_MAX or "+" in local:
+        raise ConfigError(
+            f"MAIL_REPLY_ADDRESS has {local!r} before the @, but what stands there must have at most"
+            f" {REPLY_LOCAL_MAX} characters and no plus, because each ticket's own part is added to it."
+        )
 
 
 class _Reader:
@@ -202,6 +253,41 @@ class _Reader:
         if not usable or "?" in value or "#" in value:
             raise ConfigError(f"{name} is {value!r}, but must look like https://support.example.com.")
         return value.rstrip("/")
+
+    def mail_address(self, name: str) -> str | None:
+        """A bare e-mail address in ASCII."""
+        value = self.optional(name)
+        if value is not None and not re.fullmatch(r"[\w.!#$%&'*+/=?^`{|}~-]+@[a-z0-9.-]+", value, re.A | re.I):
+            raise ConfigError(f"{name} is {value!r}, but must be an address such as support@example.com.")
+        return value
+
+    def mail_server(self, name: str) -> MailServer | None:
+        """A mail server from smtp://user:password@host:587?starttls or smtps://user:password@host."""
+        value = self.secret(name)
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        # What was given is not repeated, because it holds a password.
+        if (
+            not host
+            or port == 0
+            or parts.scheme not in {"smtp", "smtps"}
+            or parts.path not in {"", "/"}
+            or parts.query.removesuffix("=") not in {"", "starttls"}
+            or (parts.scheme == "smtps" and parts.query)
+        ):
+            raise ConfigError(
+                f"{name} must look like smtp://user:password@mail.example.com:587?starttls"
+                " or smtps://user:password@mail.example.com; write special characters of a password as %40 for @."
+            )
+        security: MailSecurity = "tls" if parts.scheme == "smtps" else "starttls" if parts.query else "none"
+        usual = {"tls": 465, "starttls": 587, "none": 25}[security]
+        user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+        return MailServer(host, port or usual, security, user, password)
 
     def switch(self, name: str, default: bool) -> bool:
         value = self.text(name, "on" if default else "off").lower()

@@ -3,6 +3,7 @@
 from ticketdesk.ai import confirmations
 from ticketdesk.events import Reaction
 from ticketdesk.jobs.queue import enqueue
+from ticketdesk.mail import letters
 from ticketdesk.models import Event, EventKind, Ticket
 from ticketdesk.tickets import jobs as ticket_jobs
 
@@ -14,9 +15,11 @@ def classify_later(event: Event, ticket: Ticket) -> None:
 
 
 REACTIONS: dict[EventKind, tuple[Reaction, ...]] = {
-    EventKind.CREATED: (classify_later,),
+    EventKind.CREATED: (classify_later, letters.receipt),
     EventKind.TITLE_CHANGED: (confirmations.note_new_text,),
     EventKind.CATEGORY_CHANGED: (confirmations.confirm_category,),
     EventKind.PRIORITY_CHANGED: (confirmations.confirm_priority,),
-    EventKind.STATUS_CHANGED: (confirmations.confirm_resolved,),
+    EventKind.STATUS_CHANGED: (confirmations.confirm_resolved, letters.status),
+    EventKind.REPLIED: (letters.reply,),
+    EventKind.ASSIGNED: (letters.assignment,),
 }

@@ -189,8 +189,10 @@ class TestWhatBecomesOfIt:
         ticket = submitted(client, filled_form(client))
         assert (ticket.category, ticket.category_set_by) == ("general", "default")
         assert (ticket.priority, ticket.priority_set_by) == ("medium", "default")
-        jobs = db.session.execute(sa.text("SELECT task_name, args->>'ticket_id' FROM procrastinate_jobs")).all()
-        assert [tuple(job) for job in jobs] == [("tickets.classify", str(ticket.id))]
+        jobs = db.session.scalars(
+            sa.text("SELECT args->>'ticket_id' FROM procrastinate_jobs WHERE task_name = 'tickets.classify'")
+        ).all()
+        assert jobs == [str(ticket.id)]
 
     @pytest.mark.parametrize("forge", [lambda real: "", lambda real: "1", lambda real: real + "x", lambda real: "é"])
     def test_a_forged_number_is_as_good_as_none(self, client: FlaskClient, forge: Callable[[str], str]) -> None:

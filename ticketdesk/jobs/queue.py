@@ -11,6 +11,7 @@ from typing import Any
 
 import procrastinate
 from flask import current_app
+from procrastinate.retry import BaseRetryStrategy
 from procrastinate.tasks import Task
 
 from ticketdesk.extensions import db
@@ -25,7 +26,7 @@ class TryAgainError(Exception):
     """The work could not be done yet. What the task has written so far is kept; it runs again later."""
 
 
-def task(name: str) -> Callable[[Callable[..., None]], "Task[..., None, ...]"]:
+def task(name: str, *, retry: BaseRetryStrategy = RETRY) -> Callable[[Callable[..., None]], "Task[..., None, ...]"]:
     """Make a function a task. The worker is its door: each run has its own session and one commit."""
 
     def decorate(function: Callable[..., None]) -> "Task[..., None, ...]":
@@ -39,7 +40,7 @@ def task(name: str) -> Callable[[Callable[..., None]], "Task[..., None, ...]"]:
                     raise
                 db.session.commit()
 
-        return queue.task(name=name, retry=RETRY)(run)
+        return queue.task(name=name, retry=retry)(run)
 
     return decorate
 

@@ -6,6 +6,7 @@ from ticketdesk.models.confirmation import Confirmation
 from ticketdesk.models.desk_work import Draft, Presence, SavedView
 from ticketdesk.models.event import Event, EventKind
 from ticketdesk.models.message import Channel, Message, MessageKind
+from ticketdesk.models.outgoing_mail import MailKind, MailState, OutgoingMail
 from ticketdesk.models.plumbing import IdempotencyKey, RateLimit
 from ticketdesk.models.remote_engine import CallCount, EarlierAnswer, EngineState
 from ticketdesk.models.suggestion import AiSuggestion, Occasion
@@ -25,9 +26,12 @@ __all__ = [
     "Event",
     "EventKind",
     "IdempotencyKey",
+    "MailKind",
+    "MailState",
     "Message",
     "MessageKind",
     "Occasion",
+    "OutgoingMail",
     "Presence",
     "RateLimit",
     "Role",

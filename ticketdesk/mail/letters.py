@@ -1,0 +1,214 @@
+"""Which mails follow from an event; `reactions` calls these, in the event's own transaction.
+
+A mail that has not left yet takes in what follows: an answer that also resolves
+the ticket is one mail, and so is the assignment of fifty tickets at once.
+"""
+
+from datetime import timedelta
+
+from flask import current_app
+from sqlalchemy import exists, func, select
+
+from config import Settings
+from ticketdesk.core.actors import ActorKind
+from ticketdesk.extensions import db
+from ticketdesk.jobs.queue import enqueue
+from ticketdesk.mail import compose
+from ticketdesk.mail.addresses import greeting_name, header_text, mailbox, reply_address, thread_id
+from ticketdesk.mail.delivery import send
+from ticketdesk.models import (
+    Event,
+    EventKind,
+    MailKind,
+    MailState,
+    Message,
+    MessageKind,
+    OutgoingMail,
+    Staff,
+    Ticket,
+    reference_of,
+)
+from ticketdesk.tickets import markdown, serialize
+
+# As long as tickets for a mailbox keep coming closer together than this, only the first is receipted.
+RECEIPT_PAUSE = timedelta(minutes=15)
+RECEIPT_LOCK = 7_402_116_004
+LISTED_MAX = 20
+REFERENCES_MAX = 10
+
+# Headers of mails that no person wrote: they ask for no answer by a machine (RFC 3834, and Exchange's own way).
+AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+
+
+def receipt(event: Event, ticket: Ticket) -> None:
+    """Tell a requester that their ticket has come in."""
+    if ticket.requester_email is None:
+        return
+    mail = _to_requester(event, ticket, MailKind.RECEIPT)
+    mail.headers |= AUTOMATIC | {"Message-ID": _thread_id(ticket)}
+    if _receipted_lately(mail.mailbox):
+        minutes = RECEIPT_PAUSE.seconds // 60
+        mail.state = MailState.SKIPPED
+        mail.last_error = f"This address had a receipt less than {minutes} minutes before, so that nobody can flood it."
+    _post(mail, ticket=ticket, **_for_requester(ticket))
+
+
+def reply(event: Event, ticket: Ticket) -> None:
+    """Bring a requester what the desk has answered."""
+    message = db.session.get_one(Message, event.data["message"])
+    if message.kind != MessageKind.REPLY or message.author_kind == ActorKind.CUSTOMER or ticket.requester_email is None:
+        return
+    mail = _to_requester(event, ticket, MailKind.REPLY)
+    mail.headers |= {"Message-ID": message.message_id} | _references(ticket, before=message)
+    _post(mail, ticket=ticket, **_for_requester(ticket), **_said(message), status=None)
+
+
+def status(event: Event, ticket: Ticket) -> None:
+    """Tell a requester how their ticket stands now, if the desk does and they did not change it themselves."""
+    settings: Settings = current_app.config["SETTINGS"]
+    if not settings.mail_status_changes or event.actor_kind == ActorKind.CUSTOMER or ticket.requester_email is None:
+        return
+    waiting = _not_gone_yet(ticket.requester_email, MailKind.REPLY, MailKind.STATUS, ticket=ticket)
+    if waiting is None:
+        mail = _to_requester(event, ticket, MailKind.STATUS)
+        mail.headers |= AUTOMATIC | _references(ticket)
+        _post(mail, ticket=ticket, **_for_requester(ticket), status=ticket.status)
+        return
+    message = db.session.get_one(Message, waiting.event.data["message"]) if waiting.kind == MailKind.REPLY else None
+    said = _said(message) if message else {}
+    compose.write(waiting, ticket=ticket, **_for_requester(ticket), **said, status=ticket.status)
+
+
+def assignment(event: Event, ticket: Ticket) -> None:
+    """Tell an agent that a ticket is theirs now, unless they took it themselves."""
+    agent_id = event.data["to_id"]
+    if agent_id is None or (event.actor_kind == ActorKind.STAFF and event.actor_id == agent_id) or _is_demo(ticket):
+        return
+    agent = db.session.get_one(Staff, agent_id)
+    mail = _not_gone_yet(agent.email, MailKind.ASSIGNMENT)
+    if mail is None:
+        mail = _mail(event, ticket, MailKind.ASSIGNMENT, agent.email, agent.name)
+        mail.headers |= AUTOMATIC
+    elif ticket.id not in mail.ticket_ids:
+        mail.ticket_ids = [*mail.ticket_ids, ticket.id]
+    listed = db.session.execute(
+        select(Ticket.id, Ticket.title, Ticket.priority)
+        .where(Ticket.id.in_(mail.ticket_ids[:LISTED_MAX]))
+        .order_by(Ticket.id)
+    ).all()
+    shown = {
+        "name": greeting_name(agent.name),
+        "by": event.actor_label,
+        "count": len(mail.ticket_ids),
+        "tickets": [(reference_of(row.id), row.title, row.priority, _console_url(row.id)) for row in listed],
+    }
+    if mail.id is None:
+        _post(mail, **shown)
+    else:
+        compose.write(mail, **shown)
+
+
+def _to_requester(event: Event, ticket: Ticket, kind: MailKind) -> OutgoingMail:
+    settings: Settings = current_app.config["SETTINGS"]
+    mail = _mail(event, ticket, kind, ticket.requester_email or "", ticket.requester_name)
+    if settings.mail_reply_address is not None:
+        answers = reply_address(settings.mail_reply_address, ticket.id, settings.secret_key)
+        mail.headers |= {"Reply-To": answers}
+    if _is_demo(ticket):
+        mail.state = MailState.SKIPPED
+        mail.last_error = "This is a demo ticket, and its address is made up."
+    return mail
+
+
+def _mail(event: Event, ticket: Ticket, kind: MailKind, recipient: str, name: str | None) -> OutgoingMail:
+    return OutgoingMail(
+        event_id=event.id,
+        kind=kind,
+        ticket_ids=[ticket.id],
+        recipient=recipient,
+        recipient_name=header_text(name or "") or None,
+        mailbox=mailbox(recipient),
+        headers={"Message-ID": f"<mail-{event.id}.{kind}@{_domain()}>"},
+        state=MailState.WAITING,
+    )
+
+
+def _post(mail: OutgoingMail, **shown: object) -> None:
+    compose.write(mail, **shown)
+    db.session.add(mail)
+    db.session.flush()
+    if mail.state == MailState.WAITING:
+        enqueue(send, mail_id=mail.id)
+
+
+def _for_requester(ticket: Ticket) -> dict[str, object]:
+    return {
+        "name": greeting_name(ticket.requester_name),
+        "url": serialize.customer_url(ticket, current_app.config["PUBLIC_URL"]),
+    }
+
+
+def _said(message: Message) -> dict[str, object]:
+    return {"said": message.body, "said_html": markdown.render(message.body)}
+
+
+def _not_gone_yet(recipient: str, *kinds: MailKind, ticket: Ticket | None = None) -> OutgoingMail | None:
+    """The newest mail to the recipient that no worker has in hand, locked against them; perhaps one about a ticket."""
+    statement = select(OutgoingMail).where(
+        OutgoingMail.mailbox == mailbox(recipient),
+        OutgoingMail.recipient == recipient,
+        OutgoingMail.kind.in_(kinds),
+        OutgoingMail.state == MailState.WAITING,
+    )
+    if ticket is not None:
+        statement = statement.where(OutgoingMail.ticket_ids == [ticket.id])
+    # One that another transaction is writing to is passed over, so that no two wait for each other.
+    return db.session.scalar(
+        statement.order_by(OutgoingMail.id.desc()).limit(1).with_for_update(skip_locked=True, of=OutgoingMail)
+    )
+
+
+def _receipted_lately(mailbox: str) -> bool:
+    """Whether the mailbox has had a receipt; two tickets at once ask one after the other."""
+    db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(mailbox, RECEIPT_LOCK))))
+    lately = exists().where(
+        OutgoingMail.mailbox == mailbox,
+        OutgoingMail.kind == MailKind.RECEIPT,
+        OutgoingMail.created_at > func.now() - RECEIPT_PAUSE,
+    )
+    return bool(db.session.scalar(select(lately)))
+
+
+def _is_demo(ticket: Ticket) -> bool:
+    made_up = exists().where(
+        Event.ticket_id == ticket.id, Event.kind == EventKind.CREATED, Event.data.contains({"demo": True})
+    )
+    return bool(db.session.scalar(select(made_up)))
+
+
+def _references(ticket: Ticket, *, before: Message | None = None) -> dict[str, str]:
+    """The headers by which mail programs show a conversation as one (RFC 5322, 3.6.4)."""
+    statement = select(Message.message_id).where(
+        Message.ticket_id == ticket.id,
+        Message.kind == MessageKind.REPLY,
+        Message.author_kind != ActorKind.CUSTOMER,
+    )
+    if before is not None:
+        statement = statement.where(Message.id < before.id)
+    last = db.session.scalars(statement.order_by(Message.id.desc()).limit(REFERENCES_MAX)).all()
+    mailed = [_thread_id(ticket), *reversed(last)]
+    return {"In-Reply-To": mailed[-1], "References": " ".join(mailed)}
+
+
+def _thread_id(ticket: Ticket) -> str:
+    settings: Settings = current_app.config["SETTINGS"]
+    return thread_id(ticket.id, settings.secret_key, _domain())
+
+
+def _domain() -> str:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.mail_from.rpartition("@")[2]
+
+
+def _console_url(ticket_id: int) -> str:
+    return f"{current_app.config['PUBLIC_URL']}/staff/tickets/{ticket_id}"
