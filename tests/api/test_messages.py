@@ -263,7 +263,7 @@ class TestFields:
             ({"snoozed_until": "2030-01-01T00:00:00"}, "snoozed_until"),
             ({"snoozed_until": "2030-02-30T00:00:00Z"}, "snoozed_until"),
             ({"snoozed_until": 5}, "snoozed_until"),
-            ({"first_response_at": TOMORROW}, "first_response_at"),
+            ({"first_response_at": "2030-01-01T00:00:00Z"}, "first_response_at"),
         ],
         ids=str,
     )
