@@ -27,7 +27,7 @@ AiEngine = Literal["auto", "gemini", "openai", "local"]
 MailLanguage = Literal["en", "de"]
 MailSecurity = Literal["none", "starttls", "tls"]
 SECRET_KEY_MIN = 32
-AI_THRESHOLD = 0.5
+AI_THRESHOLD = 0.75
 """The sureness below which an engine abstains, where the operator chooses none."""
 
 NO_SENDER = "support@desk.invalid"
