@@ -9,6 +9,7 @@ from flask_admin.theme import Theme
 from ticketdesk.extensions import db
 from ticketdesk.models import AiSuggestion, ApiToken, Staff
 from ticketdesk.staff import sign_in
+from ticketdesk.staff.ai import Ai
 from ticketdesk.staff.dashboard import Dashboard
 from ticketdesk.staff.jobs import Jobs
 from ticketdesk.staff.queue import Queue
@@ -29,6 +30,7 @@ def install(app: Flask) -> None:
         TicketPage("Ticket", endpoint="ticket", url="tickets"),
         People(Staff, db, "People", endpoint="people", menu_icon_value="people"),
         Tokens(ApiToken, db, "API tokens", endpoint="tokens", menu_icon_value="key"),
+        Ai("AI", endpoint="ai", menu_icon_value="gauge"),
         Suggestions(AiSuggestion, db, "AI suggestions", endpoint="suggestions", menu_icon_value="spark"),
         Jobs("Jobs", endpoint="jobs", menu_icon_value="jobs"),
     )
