@@ -189,6 +189,7 @@ class TestFilters:
         ("missing or creme", True),
         ("creme -brulee", False),
         ("creme -missing", True),
+        ("creme -brulee-crumble", True),
         ("naïve", True),
         ("ＡＢＣ", True),
         ("١٢٣", True),

@@ -42,6 +42,6 @@ def _tsquery(typed: str) -> ColumnElement[str]:
     query = func.websearch_to_tsquery(text("'simple'"), func.ticketdesk_fold(literal(typed)), type_=TSQUERY)
     if not typed[-1].isalnum():
         return query
-    # The last word is still being typed: its lexeme ends the query's text form, where `:*` makes it a prefix.
-    # A query of stop characters alone has an empty text form and stays empty.
-    return cast(func.nullif(cast(query, Text), "") + ":*", TSQUERY)
+    # The last word is still being typed: its lexeme ends the query's text form, but for the brackets that
+    # `-e-mail` brings along, and `:*` makes it a prefix. A query of stop characters alone stays empty.
+    return cast(func.regexp_replace(cast(query, Text), r"'([ )]*)$", r"':*\1"), TSQUERY)

@@ -23,6 +23,8 @@ UNDONE = frozenset({Status.OPEN, Status.IN_PROGRESS})
 
 # Counting a million tickets takes longer than the page is worth; from here on it says "10,000+".
 COUNT_MOST = 10_000
+# What a search or a tag finds has to be looked at one by one.
+COUNT_MOST_FOUND = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,14 @@ def _list() -> dict[str, object]:
     wanted = read_filter(request.args)
     cursor = request.args.get("cursor") or None
     page = queries.page(wanted, cursor=cursor)
-    found = queries.count(wanted, most=COUNT_MOST + 1)
+    most = COUNT_MOST_FOUND if wanted.search or wanted.tag else COUNT_MOST
+    found = queries.count(wanted, most=most + 1)
     return {
         "wanted": wanted,
         "unfiltered": Filter(sort=wanted.sort),
         "cursor": cursor,
         "page": page,
-        "found": f"{COUNT_MOST:,}+" if found > COUNT_MOST else f"{found:,}",
+        "found": f"{most:,}+" if found > most else f"{found:,}",
         "one": found == 1,
         "columns": COLUMNS,
         "sort_labels": SORT_LABELS,

@@ -1,10 +1,11 @@
-"""Looking after the counters that `tickets.stats` reads."""
+"""The counters of tickets: what they hold, and looking after them."""
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Subquery, select, text, union_all
 
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import queue, task
+from ticketdesk.models.count import ticket_delta, ticket_total
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,14 @@ _REBUILD = (
     "INSERT INTO ticket_total SELECT category, priority, status, count(*) FROM ticket GROUP BY 1, 2, 3",
     "INSERT INTO ticket_day SELECT (created_at AT TIME ZONE 'UTC')::date, count(*) FROM ticket GROUP BY 1",
 )
+
+
+def kinds() -> Subquery:
+    """Rows whose ``tickets`` add up to how many there are of each category, priority and status."""
+    return union_all(
+        select(ticket_total.c.category, ticket_total.c.priority, ticket_total.c.status, ticket_total.c.tickets),
+        select(ticket_delta.c.category, ticket_delta.c.priority, ticket_delta.c.status, ticket_delta.c.tickets),
+    ).subquery("kinds")
 
 
 def fold() -> bool:

@@ -5,28 +5,48 @@ page starts behind the last row's sort key, found in an index, and rows that are
 passed over are never counted.
 """
 
-import base64
-import binascii
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
-import orjson
-from sqlalchemy import ColumnElement, Integer, Row, Select, func, literal_column, or_, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, aliased, load_only
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    TableValuedAlias,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import Bundle, InstrumentedAttribute, aliased
 
-from ticketdesk.core.errors import FieldFault, Invalid, NotFound
+from ticketdesk.core.errors import NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Staff, Ticket
-from ticketdesk.models.ticket import PRIORITY_RANK, STATUS_RANK
 from ticketdesk.search.query import BIGINT_MAX, matching
+from ticketdesk.tickets import counters
+from ticketdesk.tickets.pages import AnyRow, Page, Position, Sort, cut, read_cursor
+
+__all__ = ["PAGE_MAX", "PAGE_SIZE", "Assignee", "Filter", "Page", "Sort"]
 
 PAGE_SIZE = 50
 PAGE_MAX = 200
+
+_CUSTOM_PLANS = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 # What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.
 PUBLIC_EVENTS = frozenset(
@@ -41,69 +61,9 @@ PUBLIC_EVENTS = frozenset(
 )
 
 AnySelect = Select[*tuple[Any, ...]]
-AnyRow = Row[*tuple[Any, ...]]
 
 
-class Sort(StrEnum):
-    """The orders a list can have, each backed by an index; ``-`` means from the greatest down.
-
-    Priority runs from low to critical and status from open to closed; where they
-    are equal, creation decides, in the same direction.
-    """
-
-    NEWEST = "-created_at"
-    OLDEST = "created_at"
-    LAST_UPDATED = "-updated_at"
-    FIRST_UPDATED = "updated_at"
-    MOST_URGENT = "-priority"
-    LEAST_URGENT = "priority"
-    MOST_DONE = "-status"
-    LEAST_DONE = "status"
-    CATEGORY_UP = "category"
-    CATEGORY_DOWN = "-category"
-
-    @property
-    def descending(self) -> bool:
-        """Whether the list runs from the greatest down."""
-        return self.value.startswith("-")
-
-
-def _moment(value: Any) -> datetime:
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError(value)
-    return moment
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int or not 0 < value <= BIGINT_MAX:
-        raise ValueError(value)
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """One part of a sort key: as SQL, taken from a row, and read back from a cursor."""
-
-    expression: ColumnElement[Any]
-    of: Callable[[AnyRow], Any]
-    read: Callable[[Any], Any]
-
-
-_ID = _Key(Ticket.id.expression, lambda row: row.id, _whole)
-_CREATED = _Key(Ticket.created_at.expression, lambda row: row.created_at, _moment)
-_UPDATED = _Key(Ticket.updated_at.expression, lambda row: row.updated_at, _moment)
-_PRIORITY = _Key(literal_column(PRIORITY_RANK, Integer), lambda row: Priority(row.priority).rank + 1, _whole)
-_STATUS = _Key(literal_column(STATUS_RANK, Integer), lambda row: Status(row.status).rank + 1, _whole)
-_CATEGORY = _Key(Ticket.category.expression, lambda row: row.category, Category)
-
-_KEYS = {
-    "created_at": (_CREATED, _ID),
-    "updated_at": (_UPDATED, _ID),
-    "priority": (_PRIORITY, _CREATED, _ID),
-    "status": (_STATUS, _CREATED, _ID),
-    "category": (_CATEGORY, _CREATED, _ID),
-}
+_ANY: frozenset[Any] = frozenset()
 
 
 class Assignee(StrEnum):
@@ -144,54 +104,64 @@ class Filter:
         return replace(self, assignee=self.assignee - {Assignee.ME} | {staff.id})
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of rows; ``next`` is the cursor of the page behind it, if there is one."""
+class Person(NamedTuple):
+    """A ticket's assignee, as lists show them."""
 
-    rows: Sequence[AnyRow]
-    next: str | None
+    id: int
+    name: str
+    email: str
+
+
+class _PersonColumns(Bundle[Any]):
+    """The assignee's columns as one attribute of a row, None where there is nobody."""
+
+    def create_row_processor(
+        self, query: Any, procs: Sequence[Callable[[Any], Any]], labels: Sequence[str]
+    ) -> Callable[[Any], Person | None]:
+        read_id, *read_rest = procs
+        return lambda row: None if (who := read_id(row)) is None else Person(who, *(read(row) for read in read_rest))
+
+
+_assignee = aliased(Staff, name="assignee")
+_COLUMNS = (
+    Ticket.id,
+    Ticket.title,
+    Ticket.description,
+    Ticket.requester_name,
+    Ticket.requester_email,
+    Ticket.category,
+    Ticket.category_set_by,
+    Ticket.priority,
+    Ticket.priority_set_by,
+    Ticket.status,
+    Ticket.tags,
+    Ticket.snoozed_until,
+    Ticket.first_response_at,
+    Ticket.resolved_at,
+    Ticket.version,
+    Ticket.created_at,
+    Ticket.updated_at,
+    _PersonColumns("assignee", _assignee.id, _assignee.name, _assignee.email),
+)
 
 
 def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -> Page:
     """One page of tickets; each row has the columns that `serialize.ticket` shows.
 
+    A list that is sorted by words is one group of equal tickets after the other,
+    and each group is a list by creation that an index has in order.
+
     Raises:
         Invalid: the cursor is not one that a list in this order gave out.
     """
-    keys = _KEYS[wanted.sort.removeprefix("-")]
-    assignee = aliased(Staff, name="assignee")
-    expressions = [key.expression for key in keys]
-    statement = _filtered(
-        select(
-            Ticket.id,
-            Ticket.title,
-            Ticket.description,
-            Ticket.requester_name,
-            Ticket.requester_email,
-            Ticket.category,
-            Ticket.category_set_by,
-            Ticket.priority,
-            Ticket.priority_set_by,
-            Ticket.status,
-            Ticket.tags,
-            Ticket.snoozed_until,
-            Ticket.first_response_at,
-            Ticket.resolved_at,
-            Ticket.version,
-            Ticket.created_at,
-            Ticket.updated_at,
-            assignee,
-        )
-        .outerjoin(assignee, assignee.id == Ticket.assignee_id)
-        .options(load_only(assignee.name, assignee.email)),
-        wanted,
-    )
-    if cursor is not None:
-        here, there = tuple_(*expressions), tuple_(*_read_cursor(wanted.sort, keys, cursor))
-        statement = statement.where(here < there if wanted.sort.descending else here > there)
-    order = [column.desc() if wanted.sort.descending else column.asc() for column in expressions]
-    rows = db.session.execute(statement.order_by(*order).limit(limit + 1)).all()
-    return Page(rows[:limit], _write_cursor(wanted.sort, keys, rows[limit - 1]) if len(rows) > limit else None)
+    after = None if cursor is None else read_cursor(cursor, wanted.sort)
+    _plan_for_values(wanted)
+    rows: list[AnyRow] = []
+    for group, start in _groups(wanted, after):
+        rows += db.session.execute(_listed(group, start, limit + 1 - len(rows))).all()
+        if len(rows) > limit:
+            break
+    return cut(rows, limit, wanted.sort)
 
 
 def count(wanted: Filter, *, most: int) -> int:
@@ -203,10 +173,18 @@ def counts(wanted: Sequence[Filter], *, most: int) -> list[int]:
     """How many tickets each of the filters shows, ``most`` at the most, counted in one statement."""
     if not wanted:
         return []
-    found = [_filtered(select(Ticket.id), each).limit(most).subquery() for each in wanted]
-    return list(
-        db.session.execute(select(*(select(func.count()).select_from(ids).scalar_subquery() for ids in found))).one()
-    )
+    _plan_for_values(*wanted)
+    return list(db.session.execute(select(*(_counted(each, most).scalar_subquery() for each in wanted))).one())
+
+
+def _counted(wanted: Filter, most: int) -> Select[int]:
+    only_kinds = wanted == Filter(wanted.category, wanted.priority, wanted.status, sort=wanted.sort)
+    if not only_kinds:
+        return select(func.count()).select_from(_filtered(select(Ticket.id), wanted).limit(most).subquery())
+    kinds = counters.kinds()
+    tickets = cast(func.least(func.coalesce(func.sum(kinds.c.tickets), 0), most), Integer)
+    fields = {"category": wanted.category, "priority": wanted.priority, "status": wanted.status}
+    return select(tickets).where(*(kinds.c[name].in_(sorted(words)) for name, words in fields.items() if words))
 
 
 def by_id(ticket_id: int) -> Ticket:
@@ -248,6 +226,112 @@ def public_events_of(ticket: Ticket) -> Sequence[Event]:
     return db.session.scalars(select(Event).where(Event.ticket_id == ticket.id, told).order_by(Event.id)).all()
 
 
+def _plan_for_values(*wanted: Filter) -> None:
+    """Have the statements of this transaction planned for their values.
+
+    How common a word or a tag is decides between reading its matches and walking
+    the list until a page is full; a plan made for any word reads a million
+    tickets for a rare one.
+    """
+    if any(each.search or each.tag for each in wanted):
+        db.session.execute(_CUSTOM_PLANS)
+
+
+def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Position | None]]:
+    """The groups of the list from the position on, in their order; one without words is its only group."""
+    if not (words := wanted.sort.words):
+        yield wanted, after
+        return
+    shown = getattr(wanted, wanted.sort.field) or words
+    for word in words[words.index(after.word) :] if after and after.word else words:
+        if word in shown:
+            only: dict[str, Any] = {wanted.sort.field: frozenset({word})}
+            yield replace(wanted, **only), after if after and after.word == word else None
+
+
+def _listed(wanted: Filter, after: Position | None, most: int) -> AnySelect:
+    """The first rows of a list, or of one group of it, behind the position."""
+    moment = Ticket.created_at if wanted.sort.moment == "created_at" else Ticket.updated_at
+
+    def first(statement: AnySelect, moment: Any, ticket_id: Any, *leading: Any) -> AnySelect:
+        down = wanted.sort.descending
+        return statement.order_by(*(key.desc() if down else key for key in (*leading, moment, ticket_id))).limit(most)
+
+    def behind(statement: AnySelect) -> AnySelect:
+        if after is None:
+            return statement
+        here, there = tuple_(moment, Ticket.id), tuple_(after.moment, after.id)
+        return statement.where(here < there if wanted.sort.descending else here > there)
+
+    rows = select(*_COLUMNS).outerjoin(_assignee, _assignee.id == Ticket.assignee_id)
+    stretches = list(_stretches(wanted))
+    if not stretches:
+        return first(behind(_filtered(rows, wanted)), moment, Ticket.id)
+    parts = []
+    for stretch in stretches:
+        inside = select(Ticket.id, moment.label("moment")).where(*stretch.conditions).correlate(stretch.values)
+        found = first(behind(_filtered(inside, stretch.rest)), moment, Ticket.id, *stretch.leading).lateral()
+        parts.append(select(found.c.id, found.c.moment).select_from(stretch.values.join(found, true())))
+    merged = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
+    page = first(select(merged.c.id), merged.c.moment, merged.c.id).subquery()
+    return first(rows.join(page, page.c.id == Ticket.id), moment, Ticket.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretches:
+    """Stretches of an index, each of which has its tickets in the order of the list.
+
+    ``values`` are rows that name one stretch each by ``conditions``, ``leading``
+    the index's columns that the planner does not know to be fixed, and ``rest``
+    what is left to be filtered.
+    """
+
+    values: TableValuedAlias
+    conditions: Sequence[ColumnElement[bool]]
+    rest: Filter
+    leading: Sequence[Any] = ()
+
+
+def _stretches(wanted: Filter) -> Iterator[_Stretches]:
+    """The stretches that a filter is merged from, or none where it is better left to the planner.
+
+    An index has the tickets of one category, priority and status in their order,
+    and another those of one assignee and status. A filter means at most 64 of
+    them, and the page is among the first rows of each. Tags, searches and
+    requesters have indexes of their own, and who sleeps is a short list.
+    """
+    if wanted.search or wanted.tag or wanted.requester or wanted.snoozed:
+        return
+    if wanted.assignee:
+        yield from _stretches_of_assignees(wanted)
+    elif wanted.category or wanted.priority or wanted.status:
+        kinds = product(wanted.category or Category, wanted.priority or Priority, wanted.status or Status)
+        values = _rows("kind", *zip(*sorted(kinds), strict=True), names=("category", "priority", "status"))
+        conditions = [getattr(Ticket, name) == values.c[name] for name in ("category", "priority", "status")]
+        yield _Stretches(values, conditions, replace(wanted, category=_ANY, priority=_ANY, status=_ANY))
+
+
+def _stretches_of_assignees(wanted: Filter) -> Iterator[_Stretches]:
+    rest = replace(wanted, assignee=_ANY, status=_ANY)
+    statuses = sorted(wanted.status or Status)
+    if ids := _people(wanted.assignee):
+        values = _rows("held", *zip(*product(ids, statuses), strict=True), names=("assignee_id", "status"))
+        conditions = [Ticket.assignee_id == values.c.assignee_id, Ticket.status == values.c.status]
+        yield _Stretches(values, conditions, rest)
+    if Assignee.NONE in wanted.assignee:
+        values = _rows("free", statuses, names=("status",))
+        conditions = [Ticket.assignee_id.is_(None), Ticket.status == values.c.status]
+        yield _Stretches(values, conditions, rest, leading=[Ticket.assignee_id])
+
+
+def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> TableValuedAlias:
+    """Rows made from their columns: one array each, so that any number of them is the same statement."""
+    arrays = [
+        literal(list(column), ARRAY(BigInteger if isinstance(column[0], int) else String(32))) for column in columns
+    ]
+    return func.unnest(*arrays).table_valued(*names, name=name).render_derived()
+
+
 def _filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
     conditions: list[ColumnElement[bool] | None] = [
         _any_of(Ticket.category, wanted.category),
@@ -275,32 +359,15 @@ def _sleeping(wanted: bool | None) -> ColumnElement[bool] | None:
 
 
 def _assigned(wanted: frozenset[int | Assignee]) -> ColumnElement[bool] | None:
-    """Raises ValueError where ``me`` was not replaced by the viewer: without one it would mean everybody's."""
-    if Assignee.ME in wanted:
-        raise ValueError("Nobody looks at this list; call seen_by first.")
-    ids = sorted(who for who in wanted if isinstance(who, int))
+    ids = _people(wanted)
     conditions = [Ticket.assignee_id.in_(ids)] if ids else []
     if Assignee.NONE in wanted:
         conditions.append(Ticket.assignee_id.is_(None))
     return or_(*conditions) if conditions else None
 
 
-def _write_cursor(sort: Sort, keys: Sequence[_Key], row: AnyRow) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([sort, *(key.of(row) for key in keys)])).decode().rstrip("=")
-
-
-def _read_cursor(sort: Sort, keys: Sequence[_Key], cursor: str) -> list[Any]:
-    """The sort key that a cursor holds.
-
-    Nothing in it is secret, and changing it reaches nothing that the filter does
-    not show anyway, so every part is checked and none is signed.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        made_for, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if made_for != sort:
-            raise ValueError(cursor)
-        return [key.read(value) for key, value in zip(keys, values, strict=True)]
-    except (ValueError, TypeError, binascii.Error):
-        fault = FieldFault("cursor", "This cursor does not belong to this list; start again without it.")
-        raise Invalid(fault) from None
+def _people(wanted: frozenset[int | Assignee]) -> list[int]:
+    """Raises ValueError where ``me`` was not replaced by the viewer: without one it would mean everybody's."""
+    if Assignee.ME in wanted:
+        raise ValueError("Nobody looks at this list; call seen_by first.")
+    return sorted(who for who in wanted if isinstance(who, int))

@@ -9,7 +9,10 @@ from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
-from ticketdesk.models.count import ticket_day, ticket_delta, ticket_total
+from ticketdesk.models.count import ticket_day, ticket_delta
+from ticketdesk.tickets import counters
+from ticketdesk.tickets.pages import Sort
+from ticketdesk.tickets.queries import Filter, page
 
 SECONDS_A_DAY = 86_400
 
@@ -32,10 +35,7 @@ class Stats:
 
 def stats() -> Stats:
     """The figures, exact at this moment, read from the counters in one statement."""
-    totals = union_all(
-        select(ticket_total.c.category, ticket_total.c.priority, ticket_total.c.status, ticket_total.c.tickets),
-        select(ticket_delta.c.category, ticket_delta.c.priority, ticket_delta.c.status, ticket_delta.c.tickets),
-    ).subquery()
+    totals = counters.kinds()
     first = select(func.min(Ticket.created_at)).scalar_subquery()
     rows = db.session.execute(
         select(
@@ -75,4 +75,5 @@ def created_by_day(since: date) -> dict[date, int]:
 
 def oldest_open() -> datetime | None:
     """When the open ticket that waits longest was created, or None where no ticket is open."""
-    return db.session.scalar(select(func.min(Ticket.created_at)).where(Ticket.status == Status.OPEN))
+    found = page(Filter(status=frozenset({Status.OPEN}), sort=Sort.OLDEST), limit=1).rows
+    return found[0].created_at if found else None

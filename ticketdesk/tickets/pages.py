@@ -1,0 +1,138 @@
+"""Keyset pages: the orders a list can have, and where the next page starts.
+
+A page starts behind the last row's sort key, found in an index, so it costs
+what it shows, however deep it lies.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+
+from ticketdesk.core.errors import FieldFault, Invalid
+from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.search.query import BIGINT_MAX
+
+AnyRow = Row[*tuple[Any, ...]]
+Word = Category | Priority | Status
+
+# The words of a field in their order, and how a cursor names each.
+_KEYS: dict[str, Mapping[Word, int | str]] = {
+    "priority": {word: word.rank + 1 for word in Priority},
+    "status": {word: word.rank + 1 for word in Status},
+    "category": {word: word.value for word in sorted(Category)},
+}
+
+
+class Sort(StrEnum):
+    """The orders a list can have, each backed by an index; ``-`` means from the greatest down.
+
+    Priority runs from low to critical and status from open to closed; where they
+    are equal, creation decides, in the same direction.
+    """
+
+    NEWEST = "-created_at"
+    OLDEST = "created_at"
+    LAST_UPDATED = "-updated_at"
+    FIRST_UPDATED = "updated_at"
+    MOST_URGENT = "-priority"
+    LEAST_URGENT = "priority"
+    MOST_DONE = "-status"
+    LEAST_DONE = "status"
+    CATEGORY_UP = "category"
+    CATEGORY_DOWN = "-category"
+
+    @property
+    def descending(self) -> bool:
+        """Whether the list runs from the greatest down."""
+        return self.value.startswith("-")
+
+    @property
+    def field(self) -> str:
+        """What the list is sorted by."""
+        return self.value.removeprefix("-")
+
+    @property
+    def words(self) -> Sequence[Word]:
+        """The words of the field in this order, where it has words; the list is then one group after the other."""
+        words = tuple(_KEYS.get(self.field, ()))
+        return words[::-1] if self.descending else words
+
+    @property
+    def moment(self) -> str:
+        """The column of the time that decides within a group, or everywhere where there are no groups."""
+        return "created_at" if self.words else self.field
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A row's place in a list: its word where the list is sorted by words, its time and its id."""
+
+    word: Word | None
+    moment: datetime
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of rows; ``next`` is the cursor of the page behind it, if there is one."""
+
+    rows: Sequence[AnyRow]
+    next: str | None
+
+
+def cut(rows: Sequence[AnyRow], limit: int, sort: Sort) -> Page:
+    """The page that these rows make, of which there is one more than the limit where another page follows."""
+    return Page(rows[:limit], _write_cursor(rows[limit - 1], sort) if len(rows) > limit else None)
+
+
+def read_cursor(cursor: str, sort: Sort) -> Position:
+    """The position that a cursor holds.
+
+    Nothing in it is secret, and changing it reaches nothing that the filter does
+    not show anyway, so every part is checked and none is signed.
+
+    Raises:
+        Invalid: the cursor is not one that a list in this order gave out.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        made_for, *first, moment, ticket_id = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if made_for != sort or len(first) != bool(sort.words):
+            raise ValueError(cursor)
+        return Position(_read_word(first[0], sort) if first else None, _read_moment(moment), _read_id(ticket_id))
+    except (ValueError, TypeError, binascii.Error):
+        fault = FieldFault("cursor", "This cursor does not belong to this list; start again without it.")
+        raise Invalid(fault) from None
+
+
+def _write_cursor(row: AnyRow, sort: Sort) -> str:
+    first = [_KEYS[sort.field][getattr(row, sort.field)]] if sort.words else []
+    parts = [sort, *first, getattr(row, sort.moment), row.id]
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+
+
+def _read_word(value: Any, sort: Sort) -> Word:
+    for word, key in _KEYS[sort.field].items():
+        if type(value) is type(key) and value == key:
+            return word
+    raise ValueError(value)
+
+
+def _read_moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(value)
+    return moment
+
+
+def _read_id(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= BIGINT_MAX:
+        raise ValueError(value)
+    return value
