@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 from flask import Flask, Response, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
@@ -68,7 +69,10 @@ def _domain_error(error: errors.DomainError) -> AnyResponse:
 def _http_error(error: HTTPException) -> AnyResponse:
     db.session.rollback()
     status = HTTPStatus(error.code or 500)
-    response = _answer(status, SENTENCES.get(status, error.description or status.phrase))
+    sentence = SENTENCES.get(status, error.description or status.phrase)
+    if isinstance(error, CSRFError):
+        sentence = "This page has been open since before your session ended; go back, load it again and repeat."
+    response = _answer(status, sentence)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value

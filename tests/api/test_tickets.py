@@ -300,6 +300,8 @@ class TestChange:
         assert answer.status_code == 412
         faults(answer)
         assert client.patch(url, json={"status": "open"}, headers=writer | {"If-Match": "*"}).status_code == 200
+        weak = {"If-Match": f"W/{client.get(url, headers=writer).headers['ETag']}"}
+        assert client.patch(url, json={"status": "closed"}, headers=writer | weak).status_code == 200
 
     @pytest.mark.parametrize(
         ("body", "field"),

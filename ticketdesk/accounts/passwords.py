@@ -30,6 +30,6 @@ def hash_password(password: str) -> str:
 def verify_password(stored: str | None, password: str) -> bool:
     """Whether the password fits; takes the same time where ``stored`` is None."""
     try:
-        return _hasher.verify(stored or _NOBODY, password[:PASSWORD_MAX]) and stored is not None
+        return _hasher.verify(stored or _NOBODY, password[:PASSWORD_MAX]) and bool(stored)
     except (VerificationError, InvalidHashError):
         return False
