@@ -50,6 +50,7 @@ ROUTES: tuple[tuple[str, Need], ...] = (
     ("suggestions.*", Need.STAFF),
     ("people.*", Need.ADMIN),
     ("tokens.*", Need.ADMIN),
+    ("outbox.*", Need.ADMIN),
     ("jobs.*", Need.ADMIN),
 )
 

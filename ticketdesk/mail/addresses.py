@@ -20,7 +20,7 @@ _TURNERS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 # What separates addresses, or begins one, in a header.
 _ADDRESS_SYNTAX = re.compile(r'[<>@,;:"\\()\[\]]+')
 _LOOKS_LIKE_A_LINK = re.compile(r"[/@]|www\.|\w\.\w{2}", re.IGNORECASE)
-_SIGNED = re.compile(r"[^@+]+\+(\d{1,19})\.([0-9a-f]{16})@[^@]+")
+_SIGNED = re.compile(r"[^@+\s]+\+(\d{1,19})\.([0-9a-f]{16})@[^@\s]+")
 
 
 class NotAnAddress(ValueError):
@@ -30,7 +30,8 @@ class NotAnAddress(ValueError):
 def header_text(text: str) -> str:
     """The text on one line, without characters that control rather than show."""
     shown = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text if c not in _TURNERS)
-    return one_line("".join(shown))
+    # Python's mail library decodes encoded words (RFC 2047) that it is given, and what was in one could end the line.
+    return one_line("".join(shown)).replace("=?", "= ?")
 
 
 def display_name(name: str | None) -> str:

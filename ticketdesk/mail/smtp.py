@@ -137,8 +137,11 @@ def _said(error: Exception) -> str:
     match error:
         case smtplib.SMTPResponseException():
             return f"{error.smtp_code} {_readable(error.smtp_error)}"
-        case TimeoutError():
+        # What the library says of a server that is silent too long is that it hung up.
+        case TimeoutError() | smtplib.SMTPServerDisconnected(__context__=TimeoutError()):
             return "it does not answer in time"
+        case smtplib.SMTPServerDisconnected():
+            return "it hung up"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted ({error.verify_message})"
         case OSError():

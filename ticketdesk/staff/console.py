@@ -12,6 +12,7 @@ from ticketdesk.staff import sign_in
 from ticketdesk.staff.ai import Ai
 from ticketdesk.staff.dashboard import Dashboard
 from ticketdesk.staff.jobs import Jobs
+from ticketdesk.staff.outbox import Outbox
 from ticketdesk.staff.queue import Queue
 from ticketdesk.staff.reference import People, Suggestions, Tokens
 from ticketdesk.staff.ticket import TicketPage
@@ -32,6 +33,7 @@ def install(app: Flask) -> None:
         Tokens(ApiToken, db, "API tokens", endpoint="tokens", menu_icon_value="key"),
         Ai("AI", endpoint="ai", menu_icon_value="gauge"),
         Suggestions(AiSuggestion, db, "AI suggestions", endpoint="suggestions", menu_icon_value="spark"),
+        Outbox("Outbox", endpoint="outbox", menu_icon_value="mail"),
         Jobs("Jobs", endpoint="jobs", menu_icon_value="jobs"),
     )
     app.add_template_global(menu, "console_menu")
