@@ -332,7 +332,7 @@ class TestWithoutScript:
         expect(toast(page)).to_contain_text("1 ticket changed.")
         page.get_by_role("link", name="Beta").click()
         page.get_by_label("Category").select_option("general")
-        page.get_by_role("button", name="Set").nth(2).click()
+        page.get_by_role("button", name="Set").nth(3).click()
         expect(toast(page)).to_contain_text("Saved.")
         assert value(desk, tickets[1], "category") == Category.GENERAL
 

@@ -8,9 +8,12 @@ from werkzeug.datastructures import MultiDict
 
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.gate import caller
+from ticketdesk.models import Staff
 from ticketdesk.search.query import BIGINT_MAX
-from ticketdesk.tickets.queries import PAGE_MAX
-from ticketdesk.tickets.service import Changes
+from ticketdesk.tickets import assignment
+from ticketdesk.tickets.queries import PAGE_MAX, Assignee
+from ticketdesk.tickets.service import Changes, Clear
 
 Form = MultiDict[str, str]
 Word = TypeVar("Word", bound=StrEnum)
@@ -49,6 +52,23 @@ def read_changes(form: Form) -> Changes:
         priority=_word("priority", Priority, form),
         status=_word("status", Status, form),
     )
+
+
+def read_assignee(form: Form) -> Staff | Clear | None:
+    """Whose the ticket is to be: an account's id, ``me``, or ``none`` for nobody's; None where the form does not say.
+
+    Raises:
+        Invalid: there is no such account.
+    """
+    match form.get("assignee", ""):
+        case "":
+            return None
+        case Assignee.NONE:
+            return Clear.CLEAR
+        case Assignee.ME:
+            return caller().staff
+        case other:
+            return assignment.agent(read_id(other) or 0)
 
 
 def read_ticket_ids(form: Form) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""A ticket's own page: everything about it, its history, and changing it."""
+"""A ticket's own page: the conversation, everything about the ticket, and changing it."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -12,10 +12,16 @@ from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
 from ticketdesk.models import Ticket
+from ticketdesk.staff import conversation
+from ticketdesk.staff.conversation import Composer
 from ticketdesk.staff.live import live_part
-from ticketdesk.staff.reading import FIELDS, read_changes
+from ticketdesk.staff.reading import FIELDS, read_assignee, read_changes, read_id
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import queries, serialize, service
+from ticketdesk.tickets import assignment, queries, serialize, service, thread
+from ticketdesk.tickets.conversation import AnsweredMeanwhile
+from ticketdesk.tickets.tags import set_tags, tags_starting_with
+
+TAGS_OFFERED = 200
 
 
 class TicketPage(ConsolePage):
@@ -40,10 +46,44 @@ class TicketPage(ConsolePage):
     @route("/<int:ticket_id>/live")
     def live(self, ticket_id: int) -> ResponseReturnValue:
         """The ticket without the page around it, for the page that refreshes itself."""
-        return live_part(self._page(queries.by_id(ticket_id), "staff/_ticket.html"))
+        return live_part(self.page("staff/_ticket.html", **_shown(queries.by_id(ticket_id))))
+
+    @route("/<int:ticket_id>/messages", "POST")
+    def say(self, ticket_id: int) -> ResponseReturnValue:
+        """Send a reply or add a note; what stops it comes back with all that was typed."""
+        try:
+            sentence = conversation.send(ticket_id, request.form)
+        except AnsweredMeanwhile as error:
+            db.session.rollback()
+            ticket = queries.by_id(ticket_id)
+            return self._page(ticket, conversation.returned(request.form, newer=error.posts)), HTTPStatus.CONFLICT
+        except Invalid as error:
+            db.session.rollback()
+            fault = " ".join(fault.message for fault in error.faults)
+            page = self._page(queries.by_id(ticket_id), conversation.returned(request.form, fault=fault))
+            return page, HTTPStatus.UNPROCESSABLE_ENTITY
+        flash(sentence, "good")
+        return redirect(url_for(".show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)
+
+    @route("/<int:ticket_id>/tags", "POST")
+    def tag(self, ticket_id: int) -> ResponseReturnValue:
+        """Add and remove tags. Whatever others did to the ticket meanwhile stays, so no version is asked for."""
+        ticket = service.locked(ticket_id)
+        added = request.form.get("add", "").split(",")
+        try:
+            set_tags(ticket, {*ticket.tags, *added} - {request.form.get("remove", "")}, caller().actor)
+            db.session.commit()
+        except Invalid as error:
+            db.session.rollback()
+            flash(" ".join(fault.message for fault in error.faults), "bad")
+        return redirect(url_for(".show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)
 
     def _change(self, ticket_id: int) -> ResponseReturnValue:
-        changes = replace(read_changes(request.form), title=request.form.get("title"))
+        changes = replace(
+            read_changes(request.form),
+            title=request.form.get("title"),
+            assignee=read_assignee(request.form),
+        )
         ticket = service.locked(ticket_id)
         if request.form.get("version") != str(ticket.version):
             db.session.rollback()
@@ -54,19 +94,34 @@ class TicketPage(ConsolePage):
         except Invalid as error:
             db.session.rollback()
             (fault,) = error.faults
-            page = self._page(queries.by_id(ticket_id), typed_title=changes.title, title_fault=fault.message)
-            return page, HTTPStatus.UNPROCESSABLE_ENTITY
+            told = (
+                {"typed_title": changes.title, "title_fault": fault.message}
+                if fault.field == "title"
+                else {"fault": fault.message}
+            )
+            return self._page(queries.by_id(ticket_id), **told), HTTPStatus.UNPROCESSABLE_ENTITY
         flash("Saved." if changed else "Nothing was different.", "good" if changed else "note")
         return redirect(url_for(".show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)
 
-    def _page(self, ticket: Ticket, template: str = "staff/ticket.html", **more: object) -> str:
-        return self.page(
-            template,
-            ticket=ticket,
-            events=queries.events_of(ticket),
-            suggestion=record.latest(ticket.id),
-            customer_url=serialize.customer_url(ticket, current_app.config["PUBLIC_URL"]),
-            fields=FIELDS,
-            meanings=CATEGORY_MEANINGS | PRIORITY_MEANINGS,
-            **more,
-        )
+    def _page(self, ticket: Ticket, composer: Composer | None = None, **more: object) -> str:
+        shown = _shown(ticket) | {
+            "composer": composer or conversation.begun(ticket),
+            "tags_offered": tags_starting_with("", most=TAGS_OFFERED),
+        }
+        return self.page("staff/ticket.html", **shown, **more)
+
+
+def _shown(ticket: Ticket) -> dict[str, object]:
+    """What the part that refreshes itself shows; ``before`` in the address asks for an earlier part of the thread."""
+    before = read_id(request.args.get("before", ""))
+    return {
+        "ticket": ticket,
+        "thread": thread.whole_thread(ticket, before=before),
+        "before": before,
+        "agents": assignment.agents(),
+        "events": queries.events_of(ticket),
+        "suggestion": record.latest(ticket.id),
+        "customer_url": serialize.customer_url(ticket, current_app.config["PUBLIC_URL"]),
+        "fields": FIELDS,
+        "meanings": CATEGORY_MEANINGS | PRIORITY_MEANINGS,
+    }
