@@ -1,0 +1,1 @@
+"""`./run bench`: how fast the desk is, at a thousand tickets and at a million. Never part of the tests."""

@@ -1,0 +1,161 @@
+"""What is measured: each scenario is requests of one kind, the same for every server."""
+
+import http.client
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode, urlsplit
+
+from tests.bench.data import searched
+from tests.bench.desk import EMAIL, PASSWORD, Desk
+from ticketdesk.models.ticket import FIRST_ID
+
+DEEP = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests to send in turns: paths, and bodies where the method has them."""
+
+    paths: list[str]
+    method: str = "GET"
+    bodies: tuple[str, ...] = ()
+    cookie: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One line of the table. ``grows`` is how much its p50 may grow from 1,000 to 1,000,000 tickets."""
+
+    name: str
+    make: Callable[[Desk], Requests]
+    grows: float
+    only_ours: bool = False
+
+
+def _list(**query: str) -> Callable[[Desk], Requests]:
+    return lambda desk: Requests([f"/api/tickets/?{urlencode(query)}"])
+
+
+def _hello(desk: Desk) -> Requests:
+    return Requests(["/healthz"])
+
+
+def _deep(desk: Desk) -> Requests:
+    """The page that following the links leads to, half a desk or half a million tickets deep."""
+    path = "/api/tickets/?limit=200"
+    for _ in range(min(DEEP, (desk.tickets or 1000) // 2) // 200):
+        answer = _get(desk, path)
+        link = re.search(r'<([^>]+)>; rel="next"', answer.getheader("Link", ""))
+        if link is None:
+            break
+        parts = urlsplit(link[1])
+        path = f"{parts.path}?{parts.query}"
+    return Requests([path.replace("limit=200", "limit=50")])
+
+
+def _search(kind: str) -> Callable[[Desk], Requests]:
+    def make(desk: Desk) -> Requests:
+        words = searched()
+        typed = f"TD-{FIRST_ID + 500}" if kind == "reference" else getattr(words, kind)
+        return Requests([f"/api/tickets/?{urlencode({'search': typed})}"])
+
+    return make
+
+
+def _mixed_filters(desk: Desk) -> Requests:
+    """Combinations of filters and orders, common and rare ones."""
+    choose = random.Random(7)
+    statuses, priorities = ("open", "in_progress", "resolved", "closed"), ("low", "medium", "high", "critical")
+    categories = ("billing", "technical", "account", "general")
+    paths = []
+    for _ in range(60):
+        query = [("status", word) for word in choose.sample(statuses, choose.randrange(3))]
+        query += [("priority", word) for word in choose.sample(priorities, choose.randrange(3))]
+        query += [("category", word) for word in choose.sample(categories, choose.randrange(2))]
+        paths.append(f"/api/tickets/?{urlencode(query)}")
+    return Requests(paths)
+
+
+def _sorted(desk: Desk) -> Requests:
+    sorts = ("created_at", "-updated_at", "updated_at", "-priority", "priority", "status", "-status", "category")
+    filters = ("", "&status=open", "&status=closed&priority=critical", "&category=account&category=billing")
+    return Requests([f"/api/tickets/?sort={sort}{wanted}" for sort in sorts for wanted in filters])
+
+
+def _one(desk: Desk) -> Requests:
+    choose = random.Random(8)
+    return Requests([f"/api/tickets/{FIRST_ID + choose.randrange(desk.tickets or 900)}/" for _ in range(200)])
+
+
+def _create(desk: Desk) -> Requests:
+    body = {
+        "title": "Charged twice",
+        "description": "My card was charged twice for one invoice.",
+        "category": "billing",
+    }
+    return Requests(["/api/tickets/"], "POST", (json.dumps(body | {"priority": "high"}),))
+
+
+def _patch(desk: Desk) -> Requests:
+    choose = random.Random(9)
+    paths = [f"/api/tickets/{FIRST_ID + choose.randrange(desk.tickets or 900)}/" for _ in range(997)]
+    return Requests(paths, "PATCH", tuple(json.dumps({"status": word}) for word in ("in_progress", "resolved", "open")))
+
+
+def _console(path: str) -> Callable[[Desk], Requests]:
+    return lambda desk: Requests([path], cookie=_signed_in(desk))
+
+
+SCENARIOS = (
+    Scenario("hello (floor of the web server)", _hello, 1.3, only_ours=True),
+    Scenario("list, first page", _list(), 1.3),
+    Scenario("list, deep page", _deep, 1.3),
+    Scenario("filtered, open and high", _list(status="open", priority="high"), 1.5),
+    Scenario("filtered, any combination", _mixed_filters, 1.5),
+    Scenario("sorted and filtered", _sorted, 1.5),
+    Scenario("search, rare word", _search("rare"), 3),
+    Scenario("search, common word", _search("common"), 3),
+    Scenario("search, two words", _search("pair"), 3),
+    Scenario("search, prefix", _search("prefix"), 3),
+    Scenario("search, reference", _search("reference"), 3),
+    Scenario("search, phrase", _search("phrase"), 10),
+    Scenario("one ticket", _one, 1.3),
+    Scenario("stats", lambda desk: Requests(["/api/tickets/stats/"]), 1.2),
+    Scenario("create", _create, 1.3),
+    Scenario("change status", _patch, 1.3),
+    Scenario("console, dashboard", _console("/staff/"), 1.2, only_ours=True),
+    Scenario("console, queue", _console("/staff/queue/"), 1.5, only_ours=True),
+)
+
+
+def _get(desk: Desk, path: str, headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
+    parts = urlsplit(desk.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+    connection.request("GET", path, headers=headers or {"Authorization": f"Bearer {desk.token}"})
+    return connection.getresponse()
+
+
+def _signed_in(desk: Desk) -> str:
+    """The session cookie of a signed-in admin."""
+    page = _get(desk, "/staff/sign-in", {"Accept": "text/html"})
+    cookie = _cookie(page)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.read().decode())
+    if token is None:
+        raise SystemExit("bench: the sign-in page has no CSRF token.")
+    parts = urlsplit(desk.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    form = urlencode({"csrf_token": token[1], "email": EMAIL, "password": PASSWORD})
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie}
+    connection.request("POST", "/staff/sign-in", form, headers)
+    return _cookie(connection.getresponse())
+
+
+def _cookie(answer: http.client.HTTPResponse) -> str:
+    jar = SimpleCookie()
+    for header in answer.headers.get_all("Set-Cookie") or []:
+        jar.load(header)
+    return "; ".join(f"{name}={morsel.value}" for name, morsel in jar.items())

@@ -1,0 +1,213 @@
+"""The statements of every hot request at 100,000 tickets: what PostgreSQL does for them, without a stopwatch.
+
+A plan that reads or sorts more than its page is one that grows with the desk.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.conftest import cloned, csrf_header, opened, settings_for, signed_in
+from tests.factories import make_token
+from ticketdesk import create_app, embedded
+from ticketdesk.extensions import db
+from ticketdesk.models import Role, Scope
+from ticketdesk.models.ticket import FIRST_ID
+from ticketdesk.tickets.queries import PAGE_SIZE, Sort
+
+TICKETS = 100_000
+# A list is merged from at most 64 stretches, each of which gives a page and the row that tells of the next; the
+# matches of a search that are too few for walking the list to find a page of them are sorted, too.
+SORTED_MOST = 64 * (PAGE_SIZE + 1)
+# Pages of 8 KB that one statement may touch: one for each of those rows, where the index alone does not do, and the way
+# to them. The walk of a whole list touches ten times as many.
+BUFFERS_MOST = SORTED_MOST + 500
+
+FILL = """
+INSERT INTO ticket (title, description, requester_email, category, priority, status, assignee_id, tags,
+                    created_at, updated_at)
+SELECT 'Ticket ' || md5(n::text),
+       CASE WHEN n % 7 = 0 THEN 'printer ' ELSE '' END || CASE WHEN n % 401 = 0 THEN 'walrus ' ELSE '' END
+           || CASE WHEN n % 9 = 0 THEN 'on fire' ELSE 'on a desk' END || ' lonely' || n,
+       'customer' || n % 30000 || '@example.com',
+       (ARRAY['billing', 'technical', 'account', 'general'])[1 + n % 4],
+       (ARRAY['low', 'medium', 'high', 'critical'])[1 + (n / 4) % 4],
+       CASE WHEN n > 97000 THEN (ARRAY['open', 'in_progress'])[1 + n / 16 % 2]
+            WHEN n % 500 = 0 THEN 'open' WHEN n % 5 = 0 THEN 'resolved' ELSE 'closed' END,
+       CASE WHEN n % 3 > 0 THEN (SELECT min(id) FROM staff) + n % 3 - 1 END,
+       CASE WHEN n % 10 = 0 THEN ARRAY['vip'] WHEN n % 999 = 0 THEN ARRAY['recall'] ELSE ARRAY[]::varchar[] END,
+       now() - make_interval(mins => 10 * (100000 - n)), now() - make_interval(mins => 9 * (100000 - n))
+FROM generate_series(1, 100000) AS n
+"""
+EVENTS = """
+INSERT INTO event (ticket_id, kind, actor_kind, actor_label, created_at)
+SELECT id, 'ticket.created', 'customer', 'Customer', created_at FROM ticket
+"""
+
+
+@pytest.fixture(scope="module")
+def full_app(cluster: embedded.Cluster, template: str, worker_id: str) -> Iterator[Flask]:
+    """The app on a database with 100,000 tickets; what is committed stays."""
+    with (
+        cloned(cluster, template, f"plans_{worker_id}") as url,
+        opened(create_app(settings_for(url))) as app,
+        app.app_context(),
+    ):
+        for _ in range(2):
+            signed_in(app, Role.AGENT)
+        db.session.flush()
+        for statement in (FILL, EVENTS):
+            db.session.execute(sa.text(statement))
+        db.session.commit()
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("VACUUM (ANALYZE)"))
+        yield app
+
+
+@pytest.fixture(scope="module")
+def program(full_app: Flask) -> FlaskClient:
+    """A program that may write."""
+    client = full_app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {make_token(Scope.WRITE)}"
+    db.session.commit()
+    return client
+
+
+@pytest.fixture(scope="module")
+def console(full_app: Flask) -> FlaskClient:
+    """A signed-in agent."""
+    client = signed_in(full_app, Role.AGENT)
+    db.session.commit()
+    client.environ_base.update({"HTTP_X_CSRFTOKEN": csrf_header(client)["X-CSRFToken"]})
+    return client
+
+
+def plans_of(client: FlaskClient, path: str, method: str = "GET", **sent: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The statements that a request sends and how PostgreSQL goes about each of them."""
+    heard: list[tuple[str, Any]] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        heard.append((statement, parameters))
+
+    sa.event.listen(db.engine, "before_cursor_execute", hear)
+    try:
+        answer = client.open(path, method=method, **sent)
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", hear)
+    assert answer.status_code < 400, answer.text
+    address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, cursor_factory=psycopg.ClientCursor) as connection:
+        for statement, parameters in heard:
+            if re.match(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", statement):
+                row = connection.execute(
+                    f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}".encode(), parameters or None
+                ).fetchone()
+                assert row is not None
+                yield statement, row[0][0]["Plan"]
+        connection.rollback()
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def faults(plan: dict[str, Any]) -> Iterator[str]:
+    """What in a plan grows with the desk."""
+    touched = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    if touched > BUFFERS_MOST:
+        yield f"touches {touched} pages"
+    for node in nodes(plan):
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in {"ticket", "event"}:
+            yield f"reads all of {node['Relation Name']}"
+        if "Sort" in node["Node Type"]:
+            rows = sum(part["Actual Rows"] * part["Actual Loops"] for part in node["Plans"])
+            if rows > SORTED_MOST:
+                yield f"sorts {rows:.0f} rows"
+
+
+def check(client: FlaskClient, path: str, method: str = "GET", **sent: Any) -> None:
+    seen = 0
+    for statement, plan in plans_of(client, path, method, **sent):
+        seen += "ticket" in statement
+        assert not [*faults(plan)], statement
+    assert seen, "The request asked for no tickets."
+
+
+def test_the_check_sees_what_grows(full_app: Flask) -> None:
+    with psycopg.connect(db.engine.url.set(drivername="postgresql").render_as_string()) as connection:
+        for statement, fault in (
+            ("SELECT count(description) FROM ticket", "reads all of ticket"),
+            ("SELECT title FROM ticket ORDER BY title LIMIT 5", f"sorts {TICKETS} rows"),
+        ):
+            row = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}".encode()).fetchone()
+            assert row is not None
+            assert fault in [*faults(row[0][0]["Plan"])]
+
+
+FILTERS = (
+    "",
+    "status=open",
+    "status=open&priority=high",
+    "status=open&status=in_progress",
+    "category=billing",
+    "priority=critical&category=general",
+    "status=closed&priority=low&category=technical",
+    "status=resolved&status=closed&priority=low&priority=high&priority=critical",
+    "assignee=none",
+    "assignee=none&status=open",
+    "assignee={agent}",
+    "assignee={agent}&status=closed",
+    "assignee={agent}&assignee=none&status=open&status=in_progress",
+    "requester=customer77@example.com",
+    "tag=recall",
+    "snoozed=true",
+    "snoozed=false&status=open",
+    "search=lonely4711.",
+    "search=printer",
+    "search=nobody-wrote-this",
+)
+
+
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_a_list(program: FlaskClient, wanted: str, sort: Sort) -> None:
+    agent = db.session.scalar(sa.text("SELECT min(id) FROM staff"))
+    check(program, f"/api/tickets/?{wanted.format(agent=agent)}&sort={sort}")
+
+
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("wanted", ["", "status=closed", "status=closed&priority=low&priority=high"])
+def test_a_page_deep_in_a_list(program: FlaskClient, wanted: str, sort: Sort) -> None:
+    path = f"/api/tickets/?{wanted}&sort={sort}&limit=200"
+    for _ in range(10):
+        path = re.findall("<http://[^/]+([^>]+)>", program.get(path).headers["Link"])[0]
+    check(program, path.replace("limit=200", "limit=50"))
+
+
+@pytest.mark.parametrize("typed", ["printer walrus", "walr", "printer fire", f"TD-{FIRST_ID + 500}", "-printer fire"])
+def test_a_search(program: FlaskClient, typed: str) -> None:
+    check(program, f"/api/tickets/?search={typed}")
+
+
+@pytest.mark.parametrize("path", ["stats/", f"{FIRST_ID + 999}/", f"{FIRST_ID + 999}/messages/"])
+def test_what_programs_read(program: FlaskClient, path: str) -> None:
+    check(program, f"/api/tickets/{path}")
+
+
+def test_what_programs_write(program: FlaskClient) -> None:
+    new = {"title": "Printer", "description": "It is on fire", "category": "general", "priority": "high"}
+    check(program, "/api/tickets/", "POST", json=new)
+    check(program, f"/api/tickets/{FIRST_ID + TICKETS - 1}/", "PATCH", json={"status": "resolved"})
+
+
+@pytest.mark.parametrize("path", ["", "figures", "queue/", "queue/rows", "queue/?status=open&sort=-priority"])
+def test_a_page_of_the_console(console: FlaskClient, path: str) -> None:
+    check(console, f"/staff/{path}")
