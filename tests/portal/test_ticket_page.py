@@ -3,7 +3,6 @@
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import csrf_header
 from tests.factories import make_ticket
 from tests.portal.pages import page_of
 from ticketdesk.core.actors import CUSTOMER, SYSTEM, Actor, ActorKind
@@ -106,11 +105,6 @@ def test_a_link_that_leads_nowhere_gets_a_page(client: FlaskClient, link: str, p
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert 'href="/"' in answer.text
-
-
-def test_the_page_can_only_be_read(client: FlaskClient) -> None:
-    answer = client.post(f"/t/{make_ticket().link_id.hex}", headers=csrf_header(client))
-    assert answer.status_code == 405
 
 
 def test_the_part_that_follows_costs_a_304_until_something_happens(client: FlaskClient) -> None:

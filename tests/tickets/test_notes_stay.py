@@ -104,6 +104,22 @@ class Desk(RuleBasedStateMachine):
             check_clean("".join(post.body for post in error.posts), "what stops a customer's reply")
         db.session.commit()
 
+    @rule(pick=st.integers(0, 2), body=st.sampled_from(["", "Any news?"]))
+    def customer_writes_on_the_page(self, pick: int, body: str) -> None:
+        self.send("", pick, body=body)
+
+    @rule(pick=st.integers(0, 2), status=st.sampled_from(["open", "closed", "lost"]))
+    def customer_closes_or_reopens(self, pick: int, status: str) -> None:
+        self.send("/status", pick, status=status)
+
+    def send(self, part: str, pick: int, **fields: str) -> None:
+        ticket = self.ticket(pick)
+        db.session.commit()
+        path, token = f"/t/{ticket.link_id.hex}{part}", csrf_header(self.anybody)
+        answer = self.anybody.post(path, data=fields, headers=token, follow_redirects=True)
+        assert answer.status_code in {200, 400}
+        check_clean(answer.text + str(answer.headers), f"the answer to a form sent to {part or 'the page'}")
+
     # What the desk does.
 
     @rule(pick=st.integers(0, 2), door=st.sampled_from(["verb", "api", "session"]))

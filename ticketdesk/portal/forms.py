@@ -101,5 +101,23 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
         return idempotency.digest("form", nonce, *(value or "" for value in typed))
 
 
+class ReplyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
+    """What a customer says on their ticket.
+
+    ``nonce`` is made for each fresh form, so that sending it twice says it once.
+    """
+
+    body = TextAreaField("Your reply")
+    nonce = HiddenField(default=secrets.token_urlsafe)
+
+    def blame(self, error: Invalid) -> None:
+        """Put what is wrong beside the text."""
+        self.body.errors = [fault.message for fault in error.faults]
+
+    def digest(self, link: str) -> str:
+        """What makes two sendings the same; a form without its nonce is never the same as another."""
+        return idempotency.digest("reply", link, self.nonce.data or secrets.token_urlsafe(), self.body.data or "")
+
+
 def _word(vocabulary: type[Word], value: str | None) -> Word | None:
     return next((word for word in vocabulary if word == value), None)

@@ -9,14 +9,17 @@ from werkzeug.wrappers import Response as AnyResponse
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggester, Suggestion
 from ticketdesk.core import clock
+from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
-from ticketdesk.models import AiSuggestion, Occasion, Ticket
+from ticketdesk.models import AiSuggestion, Channel, Occasion, Ticket
 from ticketdesk.portal import wording
-from ticketdesk.portal.forms import TicketForm
-from ticketdesk.tickets import idempotency, queries, serialize, service
+from ticketdesk.portal.forms import ReplyForm, TicketForm
+from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.tickets import conversation, idempotency, queries, serialize, service, thread
 from ticketdesk.tickets.service import NewTicket
+from ticketdesk.tickets.workflow import DONE
 
 blueprint = Blueprint("portal", __name__)
 blueprint.add_app_template_filter(wording.sureness)
@@ -97,11 +100,7 @@ def review_again() -> AnyResponse:
 @blueprint.get("/t/<link>")
 def ticket(link: str) -> Response:
     """The ticket's own page, for whoever knows its link."""
-    found = queries.by_link(link)
-    url = serialize.customer_url(found, current_app.config["PUBLIC_URL"])
-    page = make_response(render_template("portal/ticket.html", **_told(found), url=url))
-    page.headers["Cache-Control"] = "private, no-store"
-    return _unlisted(page)
+    return _ticket_page(queries.by_link(link), ReplyForm(formdata=None))
 
 
 @blueprint.get("/t/<link>/progress")
@@ -110,24 +109,87 @@ def progress(link: str) -> Response:
     page = make_response(render_template("portal/_progress.html", **_told(queries.by_link(link))))
     page.add_etag()
     page.make_conditional(request)
-    return _unlisted(page)
+    return page
+
+
+@blueprint.post("/t/<link>")
+@limiter.limit(lambda: current_app.config["RATELIMIT_CREATE"])
+def reply(link: str) -> AnyResponse:
+    """Say something on the ticket; the same form sent again says it no second time."""
+    form = ReplyForm()
+    found = queries.by_link(link)
+    digest = form.digest(link)
+    try:
+        answer = idempotency.earlier_answer(digest, digest) or _say(found, form, digest)
+    except Invalid as error:
+        db.session.rollback()
+        form.blame(error)
+        return _ticket_page(queries.by_link(link), form, HTTPStatus.BAD_REQUEST)
+    there = url_for("portal.ticket", link=link, _anchor=f"message-{answer['message']}")
+    return redirect(there, HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/t/<link>/status")
+@limiter.limit(lambda: current_app.config["RATELIMIT_CREATE"])
+def change_status(link: str) -> AnyResponse:
+    """Close the ticket, or open one again that is resolved or closed."""
+    ticket = service.locked(queries.by_link(link).id)
+    match request.form.get("status"):
+        case Status.CLOSED:
+            service.change_status(ticket, Status.CLOSED, caller().actor)
+        case Status.OPEN:
+            # A page that is out of date does not take back that somebody works on it.
+            if Status(ticket.status) in DONE:
+                service.change_status(ticket, Status.OPEN, caller().actor)
+        case _:
+            raise Invalid(FieldFault("status", "A ticket can be closed or opened here."))
+    db.session.commit()
+    return redirect(url_for("portal.ticket", link=link), HTTPStatus.SEE_OTHER)
+
+
+def _say(ticket: Ticket, form: ReplyForm, digest: str) -> dict[str, int]:
+    """Add the reply unless it was added meanwhile, and return the answer to repeat."""
+    ticket = service.locked(ticket.id)
+    message = conversation.add_reply(ticket, form.body.data or "", caller().actor, Channel.PORTAL)
+    answer = {"message": message.id}
+    if not idempotency.claim(digest, digest, ticket, answer):
+        db.session.rollback()
+        return idempotency.earlier_answer(digest, digest) or answer
+    db.session.commit()
+    return answer
+
+
+def _ticket_page(ticket: Ticket, form: ReplyForm, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    url = serialize.customer_url(ticket, current_app.config["PUBLIC_URL"])
+    html = render_template("portal/ticket.html", **_told(ticket), url=url, reply=form, staff=caller().staff)
+    page = make_response(html, status)
+    page.headers["Cache-Control"] = "private, no-store"
+    return page
 
 
 def _told(ticket: Ticket) -> dict[str, object]:
-    """What the ticket's page says."""
+    """What the ticket's page says; ``before`` in the address asks for an earlier part of the thread."""
     heading, advice = wording.STATUS_HEADINGS[Status(ticket.status)]
+    before = request.args.get("before", type=int)
+    if before is not None and not 0 < before <= BIGINT_MAX:
+        before = None
     return {
         "ticket": ticket,
         "heading": heading,
-        "advice": advice.format(reference=ticket.reference),
-        "history": wording.history(queries.events_of(ticket), current_app.config["DESK_NAME"]),
+        "advice": advice,
+        "done": Status(ticket.status) in DONE,
+        "thread": thread.public_thread(ticket, before=before),
+        "before": before,
+        "history": wording.history(queries.public_events_of(ticket), current_app.config["DESK_NAME"]),
     }
 
 
-def _unlisted(page: Response) -> Response:
-    """The link is the customer's key, so no search engine and no other site gets to know it."""
-    page.headers["X-Robots-Tag"] = "noindex, nofollow"
-    page.headers["Referrer-Policy"] = "no-referrer"
+@blueprint.after_request
+def _unlist(page: Response) -> Response:
+    """A link is the customer's key, so no search engine and no other site gets to know it."""
+    if "link" in (request.view_args or {}):
+        page.headers["X-Robots-Tag"] = "noindex, nofollow"
+        page.headers["Referrer-Policy"] = "no-referrer"
     return page
 
 
@@ -169,7 +231,7 @@ def _signer() -> URLSafeSerializer:
 @blueprint.app_context_processor
 def _for_error_pages() -> dict[str, object]:
     """Whatever goes wrong with the form's sending, the error page is the form with all that was typed."""
-    return {"unsent_form": _unsent_form, "unsent_problem": _unsent_problem}
+    return {"unsent_form": _unsent_form, "unsent_reply": _unsent_reply, "unsent_problem": _unsent_problem}
 
 
 def _unsent_form(status: HTTPStatus) -> TicketForm | None:
@@ -177,7 +239,13 @@ def _unsent_form(status: HTTPStatus) -> TicketForm | None:
     return TicketForm() if sent else None
 
 
+def _unsent_reply(status: HTTPStatus) -> ReplyForm | None:
+    return ReplyForm() if request.endpoint == "portal.reply" and wording.may_send_again(status) else None
+
+
 def _unsent_problem(status: HTTPStatus) -> str:
     limit = limiter.current_limit
     wait = limit.reset_at - clock.now().timestamp() if limit else 60
+    if request.endpoint == "portal.reply":
+        return wording.not_sent(status, wait, button="Send reply", things="messages")
     return wording.not_sent(status, wait)

@@ -11,19 +11,19 @@ from ticketdesk.filters import words
 from ticketdesk.models import AiSuggestion, Event, EventKind
 
 _NOT_SENT = {
-    HTTPStatus.BAD_REQUEST: "Your session had ended. Press “Submit ticket” once more; "
+    HTTPStatus.BAD_REQUEST: "Your session had ended. Press “{button}” once more; "
     "if this message returns, allow cookies for this page.",
-    HTTPStatus.TOO_MANY_REQUESTS: "We have had many tickets from your network in a short time. "
-    "Wait {wait}, then press “Submit ticket” again.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "We cannot take tickets at this moment. Try again in a minute.",
+    HTTPStatus.TOO_MANY_REQUESTS: "We have had many {things} from your network in a short time. "
+    "Wait {wait}, then press “{button}” again.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "We cannot take {things} at this moment. Try again in a minute.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something broke on our side. Try again in a minute.",
 }
 
 STATUS_HEADINGS = {
     Status.OPEN: ("We have your ticket", "It waits for someone from support to take it up."),
     Status.IN_PROGRESS: ("We are working on it", "Someone from support has taken up your ticket."),
-    Status.RESOLVED: ("This is resolved", "If it is not solved for you, write to us again and name {reference}."),
-    Status.CLOSED: ("This ticket is closed", "If you need us again, write to us and name {reference}."),
+    Status.RESOLVED: ("This is resolved", "If it is not solved for you, reply below: that opens it again."),
+    Status.CLOSED: ("This ticket is closed", "If you need us again, reply below: that opens it again."),
 }
 
 _STATUS_SENTENCES = {
@@ -56,11 +56,16 @@ def engine_name(suggestion: AiSuggestion) -> str:
             return suggestion.model or str(engine)
 
 
-def not_sent(status: HTTPStatus, wait: float) -> str:
-    """Why the form was not sent, where nothing in it is wrong; ``wait`` is in seconds."""
+def not_sent(status: HTTPStatus, wait: float, *, button: str = "Submit ticket", things: str = "tickets") -> str:
+    """Why the form with this button was not sent, where nothing in it is wrong; ``wait`` is in seconds."""
     minutes = round(wait / 60)
     said = "a minute" if minutes <= 1 else f"{minutes} minutes"
-    return _NOT_SENT.get(status, "Try again in a minute.").format(wait=said)
+    return _NOT_SENT.get(status, "Try again in a minute.").format(wait=said, button=button, things=things)
+
+
+def may_send_again(status: HTTPStatus) -> bool:
+    """Whether sending the very same again may help."""
+    return status in _NOT_SENT
 
 
 @dataclass(frozen=True, slots=True)
