@@ -189,6 +189,20 @@ class TestList:
         assert [ticket["id"] for ticket in answer.json] == ids[::-1]
         assert "Link" not in answer.headers
 
+    def test_a_page_that_is_known_is_not_sent_again(
+        self, client: FlaskClient, reader: dict[str, str], writer: dict[str, str]
+    ) -> None:
+        ticket = make_ticket()
+        make_ticket()
+        url = "/api/tickets/?limit=1&sort=created_at"
+        known = client.get(url, headers=reader).headers["ETag"]
+        again = client.get(url, headers=reader | {"If-None-Match": known})
+        assert (again.status_code, again.data) == (304, b"")
+        assert "rel=" in again.headers["Link"]
+        client.patch(f"/api/tickets/{ticket.id}/", json={"title": "Another"}, headers=writer)
+        changed = client.get(url, headers=reader | {"If-None-Match": known})
+        assert (changed.status_code, changed.headers["ETag"] != known) == (200, True)
+
     def test_following_the_links_shows_every_ticket_once(self, client: FlaskClient, reader: dict[str, str]) -> None:
         ids = {make_ticket(f"Ticket {n}", category=Category.BILLING).id for n in range(5)}
         make_ticket("Other", category=Category.GENERAL)

@@ -85,7 +85,10 @@ def create_ticket() -> Done:
     {OK: list[TicketOut]},
     BAD, UNAUTHENTICATED, UNAVAILABLE,
     query=ListQuery,
-    answer_headers={"Link": "The address of the next page, with rel=next; missing on the last one."},
+    answer_headers={
+        "Link": "The address of the next page, with rel=next; missing on the last one.",
+        "ETag": "What the page shows, for If-None-Match.",
+    },
 )  # fmt: skip
 def list_tickets() -> Response:
     """List tickets, newest first."""
@@ -107,6 +110,8 @@ def list_tickets() -> Response:
     response = answer([serialize.ticket(row) for row in page.rows])
     if page.next is not None:
         response.headers["Link"] = _next_page("cursor", page.next)
+    response.add_etag()
+    response.make_conditional(request)
     return response
 
 

@@ -40,6 +40,8 @@ FIRST_ID = 1001
 TAG_MAX = 40
 TAGS_MAX = 20
 
+_HUMANS = frozenset(who for who in SetBy if who.is_human)
+
 
 def tags_rule() -> CheckConstraint:
     """A CHECK on the column ``tags``: how many there are, and that each is lower-case and without blanks or commas."""
@@ -135,4 +137,4 @@ def reference_of(ticket_id: int) -> str:
 
 def classified_by(category_set_by: str, priority_set_by: str) -> str:
     """One word for both fields; where they differ, a machine's part outweighs a human's."""
-    return priority_set_by if SetBy(category_set_by).is_human else category_set_by
+    return priority_set_by if category_set_by in _HUMANS else category_set_by

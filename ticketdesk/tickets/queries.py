@@ -123,7 +123,7 @@ class _PersonColumns(Bundle[Any]):
 
 
 _assignee = aliased(Staff, name="assignee")
-_COLUMNS = (
+_ROWS = select(
     Ticket.id,
     Ticket.title,
     Ticket.description,
@@ -142,7 +142,7 @@ _COLUMNS = (
     Ticket.created_at,
     Ticket.updated_at,
     _PersonColumns("assignee", _assignee.id, _assignee.name, _assignee.email),
-)
+).outerjoin(_assignee, _assignee.id == Ticket.assignee_id)
 
 
 def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -> Page:
@@ -263,10 +263,9 @@ def _listed(wanted: Filter, after: Position | None, most: int) -> AnySelect:
         here, there = tuple_(moment, Ticket.id), tuple_(after.moment, after.id)
         return statement.where(here < there if wanted.sort.descending else here > there)
 
-    rows = select(*_COLUMNS).outerjoin(_assignee, _assignee.id == Ticket.assignee_id)
     stretches = list(_stretches(wanted))
     if not stretches:
-        return first(behind(_filtered(rows, wanted)), moment, Ticket.id)
+        return first(behind(_filtered(_ROWS, wanted)), moment, Ticket.id)
     parts = []
     for stretch in stretches:
         inside = select(Ticket.id, moment.label("moment")).where(*stretch.conditions).correlate(stretch.values)
@@ -274,7 +273,7 @@ def _listed(wanted: Filter, after: Position | None, most: int) -> AnySelect:
         parts.append(select(found.c.id, found.c.moment).select_from(stretch.values.join(found, true())))
     merged = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
     page = first(select(merged.c.id), merged.c.moment, merged.c.id).subquery()
-    return first(rows.join(page, page.c.id == Ticket.id), moment, Ticket.id)
+    return first(_ROWS.join(page, page.c.id == Ticket.id), moment, Ticket.id)
 
 
 @dataclass(frozen=True, slots=True)
