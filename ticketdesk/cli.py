@@ -140,7 +140,9 @@ def make_demo(tickets: int, seed: int | None, yes: bool) -> None:
 
 
 @commands.command("doctor")
-@click.option("--ask", is_flag=True, help="Have the AI engine classify a text; costs one call to a provider.")
+@click.option(
+    "--ask", is_flag=True, help="Try the AI engine, which may cost a call to its provider, and the mail server."
+)
 @click.pass_context
 def see_doctor(ctx: click.Context, ask: bool) -> None:
     """Say in plain lines what is fine and what is wrong."""

@@ -24,7 +24,8 @@ from ticketdesk.core import clock
 from ticketdesk.extensions import db
 from ticketdesk.health import database_revision, wanted_revision
 from ticketdesk.jobs.worker import STALLED_AFTER
-from ticketdesk.models import Role
+from ticketdesk.mail import outbox, smtp
+from ticketdesk.models import MailState, Role
 
 POSTGRESQL_VERSIONS = range(15, 19)
 # Seconds.
@@ -55,11 +56,11 @@ class Finding:
 
 
 def examine(settings: Settings, suggester: Suggester, *, ask: bool = False) -> Iterator[Finding]:
-    """Look at everything; ``ask`` has the AI engine classify a text, which costs one call to a provider."""
+    """Look at everything; ``ask`` tries the AI engine, which costs one call to a provider, and the mail server."""
     files = " and .env" if (ROOT / ".env").is_file() else ""
     yield _ok("settings", f"Read from the environment{files}; all of them can be used.")
     yield from _database(settings)
-    yield _ok("mail", "This version sends none, so there is nothing to set up.")
+    yield _mail(settings, ask=ask)
     yield _ask(suggester) if ask else _engine(settings, suggester)
     yield _public_url(settings)
     yield _secret_key(settings)
@@ -97,6 +98,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if schema.level is Level.OK:
             yield _first_admin()
             yield from _jobs()
+            yield from _outbox()
         yield _clock()
     except DBAPIError as error:
         yield _fail("database", f"It did not answer a question: {why(error)}.")
@@ -192,6 +194,13 @@ def _jobs() -> Iterator[Finding]:
         yield _ok("jobs", "None failed, none waits long.")
 
 
+def _outbox() -> Iterator[Finding]:
+    counts = outbox.counts()
+    for state, what in ((MailState.FAILED, "could not be sent"), (MailState.UNSURE, "may have been sent or not")):
+        if number := counts[state]:
+            yield _warn("outbox", f"{number:,} mail{'s' if number > 1 else ''} {what}; see the outbox in the console.")
+
+
 def _clock() -> Finding:
     before = clock.now()
     theirs = db.session.execute(text("SELECT clock_timestamp()")).scalar_one()
@@ -203,6 +212,29 @@ def _clock() -> Finding:
             " set both clocks by NTP.",
         )
     return _ok("clock", "This machine and the database agree.")
+
+
+def _mail(settings: Settings, *, ask: bool) -> Finding:
+    server = settings.mail_server
+    if server is None:
+        kept = "MAIL_URL is not set, so mails are kept in the console's outbox and reach nobody."
+        return _ok("mail", kept) if _is_loopback(urlsplit(settings.public_url).hostname or "") else _warn("mail", kept)
+    where = f"{server.host}:{server.port}"
+    if ask:
+        # The server may be silent for seconds; the connection goes back to the pool meanwhile.
+        db.session.rollback()
+        try:
+            smtp.try_out(server, timeout=settings.mail_timeout)
+        except smtp.NotNow as error:
+            return _fail("mail", f"{error} Check MAIL_URL.")
+    if server.security == "none" and not _is_loopback(server.host):
+        return _warn(
+            "mail",
+            f"Mails go to {where} without encryption, so others on the way can read them;"
+            " write MAIL_URL with ?starttls or as smtps:// if the server can do it.",
+        )
+    hint = "and it answers" if ask else "`flask doctor --ask` tries it"
+    return _ok("mail", f"Sent from {settings.mail_from} through {where}; {hint}.")
 
 
 def _engine(settings: Settings, suggester: Suggester) -> Finding:

@@ -16,8 +16,9 @@ from flask import Flask
 
 from config import Settings, load
 from tests.conftest import opened, rolled_back, settings_for
-from tests.factories import make_staff
+from tests.factories import make_staff, make_ticket
 from tests.fakes.gemini import FakeGemini
+from tests.fakes.smtp import FakeMailServer
 from ticketdesk import create_app, doctor, embedded
 from ticketdesk.core import clock
 from ticketdesk.extensions import db
@@ -330,3 +331,47 @@ def test_colours_are_for_terminals_alone(desk: Flask) -> None:
     on_a_terminal = desk.test_cli_runner().invoke(args=["doctor"], color=True).output
     assert "\x1b[31mfail\x1b[0m" in on_a_terminal
     assert os.linesep in on_a_terminal
+
+
+MAIL = {"MAIL_FROM": "support@example.com", "MAIL_TIMEOUT": "20"}
+
+
+@pytest.mark.parametrize(
+    ("given", "level", "said"),
+    [
+        ({"PUBLIC_URL": "http://127.0.0.1:8000"}, "ok", "kept in the console's outbox"),
+        ({"PUBLIC_URL": "https://desk.example.com"}, "warn", "reach nobody"),
+        (
+            MAIL | {"MAIL_URL": "smtps://mail.example.com"},
+            "ok",
+            "from support@example.com through mail.example.com:465",
+        ),
+        (MAIL | {"MAIL_URL": "smtp://mail.example.com?starttls"}, "ok", "mail.example.com:587"),
+        (MAIL | {"MAIL_URL": "smtp://mail.example.com"}, "warn", "without encryption"),
+        (MAIL | {"MAIL_URL": "smtp://127.0.0.1:2525"}, "ok", "127.0.0.1:2525"),
+    ],
+    ids=str,
+)
+def test_mail(database_url: str, given: dict[str, str], level: str, said: str) -> None:
+    with opened(create_app(settings_for(database_url, **given))) as app, rolled_back(app):
+        found, sentence = Examined(app).findings["mail"]
+        assert (found, said in sentence) == (level, True), sentence
+
+
+def test_the_mail_server_is_asked(database_url: str) -> None:
+    with FakeMailServer() as server:
+        given = MAIL | {"MAIL_URL": f"smtp://127.0.0.1:{server.port}", "AI_ENGINE": "local"}
+        with opened(create_app(settings_for(database_url, **given))) as app, rolled_back(app):
+            assert "and it answers" in Examined(app, "--ask").findings["mail"][1]
+    with opened(create_app(settings_for(database_url, **given))) as app, rolled_back(app):
+        examined = Examined(app, "--ask")
+        level, sentence = examined.findings["mail"]
+        assert (level, examined.exit_code) == ("fail", 1)
+        assert sentence == "127.0.0.1 cannot be used: Connection refused. Check MAIL_URL."
+
+
+def test_mails_that_did_not_go_out(desk: Flask) -> None:
+    make_ticket()
+    assert "outbox" not in Examined(desk).findings
+    execute("UPDATE outgoing_mail SET state = 'failed'")
+    assert Examined(desk).findings["outbox"] == ("warn", "1 mail could not be sent; see the outbox in the console.")

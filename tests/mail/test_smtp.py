@@ -31,11 +31,11 @@ def at(fake: FakeMailServer) -> MailServer:
     return MailServer("127.0.0.1", fake.port, "none")
 
 
-def hand_over(server: MailServer, parcel: smtp.Parcel = PARCEL) -> bool:
+def hand_over(server: MailServer, parcel: smtp.Parcel = PARCEL, *, timeout: float = 20) -> bool:
     """Send, and say whether the text was announced; what goes wrong carries that too."""
     announced: list[bool] = []
     try:
-        smtp.send(server, parcel, timeout=0.2, before_text=lambda: announced.append(True))
+        smtp.send(server, parcel, timeout=timeout, before_text=lambda: announced.append(True))
     except smtp.Undelivered as error:
         error.announced = bool(announced)  # type: ignore[attr-defined]
         raise
@@ -64,11 +64,18 @@ def test_a_text_arrives_as_it_was_sent(fake: FakeMailServer) -> None:
     ],
 )
 def test_what_is_known_when_it_goes_wrong(
-    fake: FakeMailServer, mode: Mode, error: type[smtp.Undelivered], announced: bool, said: str
+    fake: FakeMailServer,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Mode,
+    error: type[smtp.Undelivered],
+    announced: bool,
+    said: str,
 ) -> None:
+    if mode == "hang after text":
+        monkeypatch.setattr(smtp, "PATIENCE_AFTER_TEXT", 0.01)
     fake.mode = mode
     with pytest.raises(smtp.Undelivered, match=said) as raised:
-        hand_over(at(fake))
+        hand_over(at(fake), timeout=0.2 if mode == "hang" else 20)
     assert raised.type is error
     assert raised.value.announced == announced  # type: ignore[attr-defined]
 
@@ -85,7 +92,7 @@ def test_nothing_is_sent_where_it_cannot_be_noted(fake: FakeMailServer) -> None:
         raise LookupError("the database is away")
 
     with pytest.raises(LookupError):
-        smtp.send(at(fake), PARCEL, timeout=0.2, before_text=fail)
+        smtp.send(at(fake), PARCEL, timeout=20, before_text=fail)
     assert fake.received == []
 
 
@@ -105,8 +112,8 @@ def test_encrypted_and_signed_in(
         monkeypatch.setenv("SSL_CERT_FILE", str(public))
         assert hand_over(server)
         with pytest.raises(smtp.NotNow, match="535"):
-            smtp.try_out(replace(server, password="wrong"), timeout=1)
-        smtp.try_out(server, timeout=1)
+            smtp.try_out(replace(server, password="wrong"), timeout=20)
+        smtp.try_out(server, timeout=20)
     assert len(fake.received) == 1
 
 

@@ -13,6 +13,7 @@ from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import enqueue, queue, task
 from ticketdesk.mail import delivery
 from ticketdesk.models import MailState, OutgoingMail
+from ticketdesk.search.query import BIGINT_MAX
 
 PAGE_SIZE = 50
 KEEP_DAYS = 90
@@ -64,7 +65,7 @@ def by_id(mail_id: int) -> OutgoingMail:
     Raises:
         NotFound: there is none with this id.
     """
-    mail = db.session.get(OutgoingMail, mail_id)
+    mail = db.session.get(OutgoingMail, mail_id) if 0 < mail_id <= BIGINT_MAX else None
     if mail is None:
         raise NotFound(f"There is no such mail; those that were sent are forgotten after {KEEP_DAYS} days.")
     return mail
