@@ -123,10 +123,12 @@ def fill(dsn: str, count: int, progress: Callable[[int], None]) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection, ThreadPoolExecutor(2) as writers:
         (search,) = connection.execute("SELECT pg_get_indexdef('ix_ticket_search'::regclass)").fetchone() or ("",)
         connection.execute("DROP INDEX ix_ticket_search")
+        connection.execute("ALTER TABLE ticket SET (autovacuum_enabled = off)")
         for done in itertools.accumulate(writers.map(write, range(0, count, BATCH))):
             progress(done)
         connection.execute("SET maintenance_work_mem = '512MB'")
         connection.execute(search.encode())
         connection.execute("SELECT setval(pg_get_serial_sequence('ticket', 'id'), %s)", [FIRST_ID + count])
         connection.execute("SELECT ticket_fold()")
+        connection.execute("ALTER TABLE ticket RESET (autovacuum_enabled)")
         connection.execute("VACUUM (ANALYZE)")

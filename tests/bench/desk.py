@@ -57,6 +57,7 @@ def running(folder: Path, tickets: int, progress: Progress) -> Iterator[Desk]:
     settings = settings_for(cluster.url(name))
     with opened(create_app(settings)) as app, app.app_context():
         flask_migrate.upgrade()
+        progress.say(f"{tickets:,} tickets are written", stage=True)
         data.fill(cluster.dsn(name), tickets, lambda done: progress.say(f"{tickets:,} tickets: {done:,} written"))
         accounts.create_staff(EMAIL, "Bench", Role.ADMIN, PASSWORD)
         _, token = accounts.create_token("bench", Scope.WRITE)
