@@ -31,6 +31,7 @@ ROUTES = {
     ("get", "/api/tickets/{ticket_id}/"),
     ("patch", "/api/tickets/{ticket_id}/"),
     ("get", "/api/tickets/{ticket_id}/messages/"),
+    ("get", "/api/tickets/{ticket_id}/similar/"),
     ("post", "/api/tickets/{ticket_id}/messages/"),
     ("get", "/api/tickets/stats/"),
     ("post", "/api/tickets/classify/"),

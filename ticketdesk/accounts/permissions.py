@@ -36,6 +36,7 @@ ROUTES: tuple[tuple[str, Need], ...] = (
     ("api.list_tickets", Need.READ),
     ("api.show_ticket", Need.READ),
     ("api.list_messages", Need.READ),
+    ("api.list_similar", Need.READ),
     ("api.stats", Need.READ),
     ("api.change_ticket", Need.WRITE),
     ("api.add_message", Need.WRITE),

@@ -206,6 +206,15 @@ class TicketCreated(TicketOut):
     url: Annotated[str, Field(description="The customer's own link to the ticket; given in this answer only.")]
 
 
+class SimilarTicket(TicketOut):
+    """A ticket that reads like another one."""
+
+    score: Annotated[
+        float, Field(ge=0, le=1, description="1 for the same words at the same time, half of that for long ago.")
+    ]
+    shared_words: Annotated[list[str], Field(description="Words of both tickets, the most telling first.")]
+
+
 class ActorOut(BaseModel):
     """Who acted."""
 

@@ -18,6 +18,7 @@ from ticketdesk.api.schemas import (
     MessageIn,
     MessageOut,
     MessagesQuery,
+    SimilarTicket,
     StatsOut,
     SuggestionOut,
     TicketCreated,
@@ -32,7 +33,7 @@ from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.models import Channel, MessageKind, Occasion, Staff, Ticket
-from ticketdesk.tickets import assignment, conversation, queries, serialize, service, thread
+from ticketdesk.tickets import alike, assignment, conversation, queries, serialize, service, thread
 from ticketdesk.tickets import stats as figures
 from ticketdesk.tickets.queries import Assignee
 from ticketdesk.tickets.rules import tidy_tag
@@ -145,6 +146,19 @@ def change_ticket(ticket_id: int) -> Response:
     service.change(ticket, changes, caller().actor)
     db.session.commit()
     return _detail(ticket)
+
+
+@blueprint.get("/tickets/<int:ticket_id>/similar/")
+@operation({OK: list[SimilarTicket]}, UNAUTHENTICATED, MISSING, UNAVAILABLE)
+def list_similar(ticket_id: int) -> Response:
+    """List up to five tickets that read most like this one, the nearest first.
+
+    What is compared are the words of title and description, the rare ones above all; being close in time counts too.
+    """
+    found = alike.similar_to(queries.by_id(ticket_id))
+    return answer(
+        [serialize.ticket(each.ticket) | {"score": each.score, "shared_words": each.shared_words} for each in found]
+    )
 
 
 @blueprint.get("/tickets/<int:ticket_id>/messages/")

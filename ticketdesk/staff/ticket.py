@@ -17,7 +17,7 @@ from ticketdesk.staff.conversation import Composer
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, read_assignee, read_changes, read_id
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import assignment, queries, serialize, service, thread
+from ticketdesk.tickets import alike, assignment, queries, serialize, service, thread
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
 from ticketdesk.tickets.tags import set_tags, tags_starting_with
 
@@ -47,6 +47,12 @@ class TicketPage(ConsolePage):
     def live(self, ticket_id: int) -> ResponseReturnValue:
         """The ticket without the page around it, for the page that refreshes itself."""
         return live_part(self.page("staff/_ticket.html", **_shown(queries.by_id(ticket_id))))
+
+    @route("/<int:ticket_id>/similar")
+    def similar(self, ticket_id: int) -> ResponseReturnValue:
+        """The tickets that read like this one; its page fetches them once it stands."""
+        ticket = queries.by_id(ticket_id)
+        return self.page("staff/similar.html", ticket=ticket, found=alike.similar_to(ticket))
 
     @route("/<int:ticket_id>/messages", "POST")
     def say(self, ticket_id: int) -> ResponseReturnValue:
