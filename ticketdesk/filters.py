@@ -12,6 +12,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(words)
     app.add_template_filter(ago)
     app.add_template_filter(exact)
+    app.add_template_filter(initials)
 
 
 def words(value: str) -> str:
@@ -37,3 +38,9 @@ def ago(value: datetime) -> str:
 def exact(value: datetime) -> str:
     """The moment in full, in UTC."""
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def initials(name: str) -> str:
+    """The first letters of the first and the last word of a name."""
+    parts = name.split()
+    return "".join(part[0] for part in (*parts[:1], *parts[1:][-1:])).upper()

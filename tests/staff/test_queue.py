@@ -4,18 +4,24 @@ import re
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from tests.factories import make_ticket
-from tests.staff.conftest import Send, listed, toasts
+from tests.factories import make_staff, make_ticket
+from tests.staff.conftest import Send, listed, me, toasts
 from ticketdesk.core import clock
+from ticketdesk.core.actors import Actor, ActorKind
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Ticket
 from ticketdesk.staff import queue
 from ticketdesk.tickets import queries
+from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.queries import Sort
+from ticketdesk.tickets.tags import set_tags
+
+PROGRAM = Actor(ActorKind.TOKEN, 7, "Shop backend")
 
 
 def place(ticket: Ticket, **columns: object) -> int:
@@ -236,3 +242,30 @@ def test_an_odd_address_is_no_error(agent: FlaskClient, query: str) -> None:
 )
 def test_a_ticket_that_is_not_there_is_not_found(agent: FlaskClient, path: str) -> None:
     assert agent.get(path).status_code == 404
+
+
+class TestWhoseTheyAre:
+    def test_mine_anothers_and_nobodys(self, app: Flask, agent: FlaskClient) -> None:
+        grace, mine, anothers, nobodys = make_staff(name="Grace Hopper"), *(make_ticket() for _ in range(3))
+        assign(mine, me(app, agent), PROGRAM)
+        assign(anothers, grace, PROGRAM)
+        db.session.commit()
+        assert listed(agent.get("/staff/queue/?assignee=me")) == [mine.id]
+        assert listed(agent.get("/staff/queue/?assignee=none")) == [nobodys.id]
+        assert listed(agent.get(f"/staff/queue/?assignee={grace.id}&assignee=none")) == [nobodys.id, anothers.id]
+        html = agent.get("/staff/queue/rows?assignee=me").text
+        assert '<span class="muted">Assignee</span> <bdi>Mine</bdi>' in html
+        assert f"Assigned to {me(app, agent).name}" in html
+
+    @pytest.mark.parametrize("word", ["x", "0", "999999", "9" * 30, "%00", "-1"])
+    def test_nobody_by_that_number_is_told(self, agent: FlaskClient, word: str) -> None:
+        assert agent.get(f"/staff/queue/?assignee={word}").status_code == 400
+
+    def test_tags_narrow_the_list_and_stand_in_it(self, agent: FlaskClient) -> None:
+        tagged, _ = make_ticket(), make_ticket()
+        set_tags(tagged, ["vip", "refund"], PROGRAM)
+        db.session.commit()
+        answer = agent.get("/staff/queue/?tag=VIP")
+        assert listed(answer) == [tagged.id]
+        assert "<bdi>refund</bdi>" in answer.text
+        assert listed(agent.get("/staff/queue/?tag=other&tag=%00")) == []

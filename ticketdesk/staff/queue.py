@@ -1,5 +1,6 @@
 """The queue: finding tickets, opening them in place and changing many at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -9,14 +10,17 @@ from flask.typing import ResponseReturnValue
 
 from ticketdesk.ai import record
 from ticketdesk.core.errors import FieldFault, Invalid
+from ticketdesk.core.text import is_storable
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
+from ticketdesk.filters import words
 from ticketdesk.gate import caller
 from ticketdesk.staff.live import live_part
-from ticketdesk.staff.reading import FIELDS, Form, read_changes, read_ticket_ids, read_words
+from ticketdesk.staff.reading import FIELDS, Form, read_changes, read_id, read_ticket_ids, read_words
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import queries, serialize, service
-from ticketdesk.tickets.queries import Filter, Sort
+from ticketdesk.tickets import assignment, queries, serialize, service
+from ticketdesk.tickets.queries import Assignee, Filter, Sort
+from ticketdesk.tickets.rules import tidy_tag
 
 # What somebody still has to do something about.
 UNDONE = frozenset({Status.OPEN, Status.IN_PROGRESS})
@@ -100,6 +104,8 @@ def address(wanted: Filter, cursor: str | None = None) -> str:
         status=[word for word in Status if word in wanted.status],
         priority=[word for word in Priority if word in wanted.priority],
         category=[word for word in Category if word in wanted.category],
+        assignee=sorted(str(who) for who in wanted.assignee),
+        tag=sorted(wanted.tag),
         search=wanted.search or None,
         sort=wanted.sort if wanted.sort is not Sort.NEWEST else None,
         cursor=cursor,
@@ -110,7 +116,7 @@ def read_filter(args: Form) -> Filter:
     """The filter in an address.
 
     Raises:
-        Invalid: a value is no word of its vocabulary.
+        Invalid: a value is no word of its vocabulary, or no account.
     """
     try:
         sort = Sort(args.get("sort") or Sort.NEWEST)
@@ -120,6 +126,8 @@ def read_filter(args: Form) -> Filter:
         category=read_words("category", Category, args.getlist("category")),
         priority=read_words("priority", Priority, args.getlist("priority")),
         status=read_words("status", Status, args.getlist("status")),
+        assignee=frozenset(_whose(word) for word in args.getlist("assignee") if word),
+        tag=frozenset(tag for word in args.getlist("tag") if (tag := tidy_tag(word)) and is_storable(tag)),
         search=args.get("search", "").strip(),
         sort=sort,
     )
@@ -129,9 +137,13 @@ def _list() -> dict[str, object]:
     """What the templates of the list show."""
     wanted = read_filter(request.args)
     cursor = request.args.get("cursor") or None
-    page = queries.page(wanted, cursor=cursor)
+    staff = caller().staff
+    seen = wanted.seen_by(staff) if staff else wanted
+    page = queries.page(seen, cursor=cursor)
     most = COUNT_MOST_FOUND if wanted.search or wanted.tag else COUNT_MOST
-    found = queries.count(wanted, most=most + 1)
+    found = queries.count(seen, most=most + 1)
+    whose: dict[int | Assignee, str] = {Assignee.ME: "Mine", Assignee.NONE: "Unassigned"}
+    whose |= {agent.id: agent.name for agent in assignment.agents() if agent != staff}
     return {
         "wanted": wanted,
         "unfiltered": Filter(sort=wanted.sort),
@@ -143,22 +155,35 @@ def _list() -> dict[str, object]:
         "sort_labels": SORT_LABELS,
         "fields": FIELDS,
         "address": address,
-        "chips": _chips(wanted),
+        "whose": whose,
+        "chips": _chips(wanted, whose),
         "replace": replace,
     }
 
 
-def _chips(wanted: Filter) -> list[tuple[str, str, str]]:
-    """What narrows the list down: the field, the word, and the address of the list without it."""
+def _chips(wanted: Filter, whose: Mapping[int | Assignee, str]) -> list[tuple[str, str, str]]:
+    """What narrows the list down: the field, what it shows, and the address of the list without it."""
     chips: list[tuple[str, str, str]] = [
-        (field, word, address(replace(wanted, **{field: getattr(wanted, field) - {word}})))
+        (field, words(word), address(replace(wanted, **{field: getattr(wanted, field) - {word}})))
         for field, vocabulary in FIELDS.items()
         for word in vocabulary
         if word in getattr(wanted, field)
     ]
+    for who in sorted(wanted.assignee, key=str):
+        # The viewer, and whoever's account is switched off, are not offered but may be named in an address.
+        said = whose[who] if who in whose else assignment.agent(who).name
+        chips.append(("assignee", said, address(replace(wanted, assignee=wanted.assignee - {who}))))
+    for tag in sorted(wanted.tag):
+        chips.append(("tag", tag, address(replace(wanted, tag=wanted.tag - {tag}))))
     if wanted.search:
         chips.append(("search", wanted.search, address(replace(wanted, search=""))))
     return chips
+
+
+def _whose(word: str) -> int | Assignee:
+    if word in set(Assignee):
+        return Assignee(word)
+    return assignment.agent(read_id(word) or 0).id
 
 
 def _change_ticked() -> ResponseReturnValue:
