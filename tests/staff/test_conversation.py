@@ -122,6 +122,19 @@ class TestReplies:
         write(send, agent, ticket, reply="Half a word more.")
         assert drafts.drafts_of(me(app, agent), ticket) == {}
 
+    def test_what_is_being_written_is_kept_and_is_nobody_elses(
+        self, app: Flask, agent: FlaskClient, admin: FlaskClient, send: Send
+    ) -> None:
+        ticket = make_ticket()
+        path = f"/staff/tickets/{ticket.id}"
+        assert send(agent, f"{path}/draft", reply="Half a ", note="Odd.").status_code == 204
+        assert drafts.drafts_of(me(app, agent), ticket) == {"reply": "Half a ", "note": "Odd."}
+        assert "Half a" in agent.get(path).text
+        assert "Half a" not in admin.get(path).text
+        send(agent, f"{path}/draft", reply="", note="Odd.")
+        assert drafts.drafts_of(me(app, agent), ticket) == {"note": "Odd."}
+        assert said(ticket) == []
+
     @pytest.mark.parametrize(
         ("text", "fault"),
         [(" \n ", "Write something first."), ("x" * 20_001, "at most 20,000 fit"), ("a\x00b", "cannot be stored")],

@@ -70,6 +70,17 @@ def send(ticket_id: int, form: Form) -> str:
     return "Your reply is sent, and the ticket is resolved." if _status(form) else "Your reply is sent."
 
 
+def keep(ticket: Ticket, form: Form) -> None:
+    """Keep what the caller has written so far, for when they come back.
+
+    Raises:
+        Invalid: a text is too long or cannot be stored.
+    """
+    for kind in MessageKind:
+        drafts.save_draft(_me(), ticket, kind, form.get(kind, ""))
+    db.session.commit()
+
+
 def _say(ticket: Ticket, kind: MessageKind, form: Form, staff: Staff) -> Message:
     actor, body = caller().actor, form.get(kind, "")
     if kind is MessageKind.NOTE:

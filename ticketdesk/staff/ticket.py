@@ -71,6 +71,12 @@ class TicketPage(ConsolePage):
         flash(sentence, "good")
         return redirect(url_for(".show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)
 
+    @route("/<int:ticket_id>/draft", "POST")
+    def draft(self, ticket_id: int) -> ResponseReturnValue:
+        """Keep what is being written, for the script of the page."""
+        conversation.keep(queries.by_id(ticket_id), request.form)
+        return "", HTTPStatus.NO_CONTENT
+
     @route("/<int:ticket_id>/tags", "POST")
     def tag(self, ticket_id: int) -> ResponseReturnValue:
         """Add and remove tags. Whatever others did to the ticket meanwhile stays, so no version is asked for."""

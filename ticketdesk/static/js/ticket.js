@@ -41,7 +41,25 @@
     mode.addEventListener("change", () => document.getElementById(`${mode.value}-text`).focus());
   }
 
+  /* What is being written is kept on the server after each pause, but never once it is sent. */
+  const PAUSE = 1_000;
+  let pause;
+  let keeping;
+  async function keep() {
+    keeping?.abort();
+    keeping = new AbortController();
+    const { draft } = composer.dataset;
+    // Offline: what is typed stands in the page, and the next pause tries again.
+    await fetch(draft, { method: "POST", body: new FormData(composer), signal: keeping.signal }).catch(() => {});
+  }
+  composer.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(keep, PAUSE);
+  });
+
   composer.addEventListener("submit", (event) => {
+    clearTimeout(pause);
+    keeping?.abort();
     if (composer.hasAttribute("data-sending")) event.preventDefault();
     composer.setAttribute("data-sending", "");
   });
