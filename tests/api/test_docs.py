@@ -35,7 +35,7 @@ def test_every_call_and_every_object_is_on_the_page(app: Flask, client: FlaskCli
 
 def test_every_curl_line_is_answered_with_success(app: Flask, client: FlaskClient, writer: dict[str, str]) -> None:
     lines = curl_lines(client.get("/api/docs").text)
-    assert len(lines) == 8
+    assert len(lines) == 9
     made = client.post("/api/tickets/", json={"title": "The one in the examples", "description": "Something"}).json
     assert made is not None
     for line in lines:
@@ -53,6 +53,6 @@ def test_every_curl_line_is_answered_with_success(app: Flask, client: FlaskClien
 def test_the_examples_of_answers_are_json(client: FlaskClient) -> None:
     page = client.get("/api/docs").text
     examples = re.findall(r'<code id="(?:\w+-2\d\d|errors-code)">(.*?)</code>', page, re.DOTALL)
-    assert len(examples) == 9
+    assert len(examples) == 10
     for example in examples:
         assert json.loads(unescape(example))

@@ -29,7 +29,7 @@ def gemini() -> Iterator[FakeGemini]:
 def desk(committed_url: str, gemini: FakeGemini) -> Iterator[Flask]:
     """A desk whose only engine is the fake Gemini."""
     settings = settings_for(
-        committed_url, GEMINI_API_KEY="key", GEMINI_ENDPOINT=gemini.url, AI_FALLBACK="off", AI_TIMEOUT="5"
+        committed_url, GEMINI_API_KEY="key", GEMINI_ENDPOINT=gemini.url, AI_FALLBACK="off", AI_TIMEOUT="30"
     )
     with opened(create_app(settings)) as app:
         yield app
