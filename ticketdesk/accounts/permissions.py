@@ -48,6 +48,7 @@ ROUTES: tuple[tuple[str, Need], ...] = (
     ("queue.*", Need.STAFF),
     ("ticket.*", Need.STAFF),
     ("ai.*", Need.STAFF),
+    ("incidents.*", Need.STAFF),
     ("suggestions.*", Need.STAFF),
     ("people.*", Need.ADMIN),
     ("tokens.*", Need.ADMIN),

@@ -5,6 +5,7 @@ from ticketdesk.models.canned_reply import CannedReply
 from ticketdesk.models.confirmation import Confirmation
 from ticketdesk.models.desk_work import Draft, Presence, SavedView
 from ticketdesk.models.event import Event, EventKind
+from ticketdesk.models.incident import Incident
 from ticketdesk.models.message import Channel, Message, MessageKind
 from ticketdesk.models.outgoing_mail import MailKind, MailState, OutgoingMail
 from ticketdesk.models.plumbing import IdempotencyKey, RateLimit
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "EventKind",
     "IdempotencyKey",
+    "Incident",
     "MailKind",
     "MailState",
     "Message",

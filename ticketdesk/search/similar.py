@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
+from ticketdesk.search.lexemes import STEM, TELLS
+
 TEXT_MAX = 4_000
 """Characters of the text that are compared."""
 WORDS_MAX = 40
@@ -43,13 +45,6 @@ _COMMON = """
     FROM pg_stats
     WHERE schemaname = current_schema() AND tablename = 'ticket' AND attname = 'search_vector'
 """
-_TELLS = """
-    length(lexeme) BETWEEN 3 AND 40 AND lexeme ~ '[^0-9.,:/-]'
-    AND '{}' NOT IN (
-        ts_lexize('english_stem', lexeme), ts_lexize('german_stem', lexeme), ts_lexize('spanish_stem', lexeme),
-        ts_lexize('french_stem', lexeme), ts_lexize('portuguese_stem', lexeme)
-    )
-"""
 _ALL_TICKETS = "(SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'ticket'::regclass)"
 
 _TELLING_WORDS = text(
@@ -58,7 +53,7 @@ _TELLING_WORDS = text(
         SELECT lexeme, coalesce(common.share, (SELECT min(share) / 2 FROM common), 0) AS share
         FROM unnest(tsvector_to_array(to_tsvector('simple', ticketdesk_fold(:text)))) AS lexeme
         LEFT JOIN common USING (lexeme)
-        WHERE {_TELLS}
+        WHERE {TELLS}
     )
     SELECT lexeme, sum(share) OVER (ORDER BY share, length(lexeme) DESC, lexeme) * {_ALL_TICKETS} AS matches
     FROM word
@@ -83,19 +78,17 @@ _CONFIRMED = text(
     LIMIT :most
     """
 )
-# The English stemmer takes the ends off many languages' words, and what it leaves alone stays as it was.
-_STEM = "coalesce((ts_lexize('english_stem', lexeme))[1], lexeme)"
 # No lexeme has a blank in it.
 _TITLE_MARK = " "
 # What is said on a ticket later, which has the weights C and D, is not what it is about.
 _WORDS_OF = text(
     f"""
     WITH common AS MATERIALIZED (
-        SELECT {_STEM} AS stem, least(sum(share), 1) AS share FROM ({_COMMON}) AS lexemes GROUP BY 1
+        SELECT {STEM} AS stem, least(sum(share), 1) AS share FROM ({_COMMON}) AS lexemes GROUP BY 1
     ), word AS MATERIALIZED (
-        SELECT {_STEM} AS stem, array_agg(lexeme) AS lexemes, bool_or('A' = ANY (weights)) AS in_title
+        SELECT {STEM} AS stem, array_agg(lexeme) AS lexemes, bool_or('A' = ANY (weights)) AS in_title
         FROM ticket, unnest(ts_filter(search_vector, '{{a,b}}'))
-        WHERE ticket.id = :id AND {_TELLS}
+        WHERE ticket.id = :id AND {TELLS}
         GROUP BY 1
     ), rated AS MATERIALIZED (
         SELECT word.*, coalesce(common.share, (SELECT min(share) / 2 FROM common), 0) AS share
@@ -131,8 +124,8 @@ _CANDIDATES = text(
     SELECT ticket.id, abs(extract(epoch FROM ticket.created_at - this.created_at))::float8 / 3600 AS hours,
         length(vector) AS words,
         ARRAY (
-            SELECT {_STEM} || CASE WHEN 'A' = ANY (weights) THEN '{_TITLE_MARK}' ELSE '' END FROM unnest(vector)
-            WHERE left(lexeme, 3) = ANY (:heads) AND {_STEM} = ANY (:stems)
+            SELECT {STEM} || CASE WHEN 'A' = ANY (weights) THEN '{_TITLE_MARK}' ELSE '' END FROM unnest(vector)
+            WHERE left(lexeme, 3) = ANY (:heads) AND {STEM} = ANY (:stems)
         ) AS stems
     FROM this, candidate JOIN ticket USING (id), ts_filter(ticket.search_vector, '{{a,b}}') AS vector
     """  # noqa: S608  (put together from constants)

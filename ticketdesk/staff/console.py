@@ -11,6 +11,7 @@ from ticketdesk.models import AiSuggestion, ApiToken, Staff
 from ticketdesk.staff import sign_in
 from ticketdesk.staff.ai import Ai
 from ticketdesk.staff.dashboard import Dashboard
+from ticketdesk.staff.incidents import Incidents
 from ticketdesk.staff.jobs import Jobs
 from ticketdesk.staff.outbox import Outbox
 from ticketdesk.staff.queue import Queue
@@ -29,6 +30,7 @@ def install(app: Flask) -> None:
     admin.add_views(
         Queue("Queue", endpoint="queue", menu_icon_value="queue"),
         TicketPage("Ticket", endpoint="ticket", url="tickets"),
+        Incidents("Incidents", endpoint="incidents"),
         People(Staff, db, "People", endpoint="people", menu_icon_value="people"),
         Tokens(ApiToken, db, "API tokens", endpoint="tokens", menu_icon_value="key"),
         Ai("AI", endpoint="ai", menu_icon_value="gauge"),

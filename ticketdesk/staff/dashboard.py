@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.search import incidents
 from ticketdesk.staff import charts
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.queue import UNDONE, address
@@ -24,7 +25,7 @@ class Dashboard(ConsolePage):
     @route("/")
     def index(self) -> ResponseReturnValue:
         """Show the figures."""
-        return self.page("staff/dashboard.html", **_figures())
+        return self.page("staff/dashboard.html", **_figures(), incidents=incidents.current())
 
     @route("/figures")
     def figures(self) -> ResponseReturnValue:

@@ -15,6 +15,7 @@ from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.filters import words
 from ticketdesk.gate import caller
+from ticketdesk.search import incidents
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, Form, read_changes, read_id, read_ticket_ids, read_words
 from ticketdesk.staff.views import ConsolePage, route
@@ -78,7 +79,7 @@ class Queue(ConsolePage):
         """Show the list; a POST changes the ticked tickets and comes back to the same list."""
         if request.method == "POST":
             return _change_ticked()
-        return self.page("staff/queue.html", **_list())
+        return self.page("staff/queue.html", **_list(), incidents=incidents.current())
 
     @route("/rows")
     def rows(self) -> ResponseReturnValue:
