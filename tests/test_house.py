@@ -21,13 +21,13 @@ LINE = (
     {"mail"},
     {"webhooks"},
     {"reactions"},
-    {"gate", "health", "filters", "embedded", "postmaster", "demo", "doctor", "error_handlers", "statics"},
-    {"portal", "api", "staff", "cli"},
+    {"gate", "health", "filters", "embedded", "postmaster", "demo", "doctor", "commands", "error_handlers", "statics"},
+    {"portal", "api", "staff", "cli", "cli_ai"},
     {"create_app"},
     {"supervise"},
 )
 PLACE = {name: place for place, names in enumerate(LINE) for name in names}
-DOORS = {"portal", "api", "staff", "cli"}
+DOORS = {"portal", "api", "staff", "cli", "cli_ai"}
 FLASK_REQUEST = {"request", "session", "g", "flash"}
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, load
-from ticketdesk import cli, embedded, error_handlers, events, filters, gate, health, reactions, statics
+from ticketdesk import cli, cli_ai, embedded, error_handlers, events, filters, gate, health, reactions, statics
 from ticketdesk.accounts import limits
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.api import views as api
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(api.blueprint)
     console.install(app)
     cli.install(app)
+    cli_ai.install(app)
     return app
 
 

@@ -6,24 +6,19 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import SystemRandom
-from typing import Any
 
 import click
-import psycopg
 from flask import Flask, current_app
-from flask.cli import AppGroup
-from procrastinate.exceptions import ConnectorException
 from sqlalchemy import func, select
-from sqlalchemy.exc import ProgrammingError
 
 from ticketdesk import doctor
 from ticketdesk.accounts import service as accounts
+from ticketdesk.commands import Commands
 from ticketdesk.core import clock
-from ticketdesk.core.errors import DomainError, Invalid
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.demo import writing
 from ticketdesk.demo.hours import DAYS
-from ticketdesk.doctor import Level, why
+from ticketdesk.doctor import Level
 from ticketdesk.extensions import db
 from ticketdesk.jobs import worker as jobs
 from ticketdesk.models import ApiToken, Scope, Staff
@@ -33,33 +28,6 @@ BIGINT_MAX = 2**63 - 1
 DEMO_MAX = 10_000_000
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
-
-
-class Command(click.Command):
-    """A command that tells what went wrong in one sentence, and then exits with status 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except Invalid as error:
-            raise click.ClickException(" ".join(fault.message for fault in error.faults) or str(error)) from None
-        except DomainError as error:
-            raise click.ClickException(str(error)) from None
-        except (*doctor.UNREACHABLE, psycopg.OperationalError, ConnectorException) as error:
-            raise click.ClickException(f"The database cannot be used: {why(error)}.") from None
-        except ProgrammingError as error:
-            if not isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
-                raise
-            raise click.ClickException(
-                "The database is not at this version's schema; run `flask db upgrade` first."
-            ) from None
-
-
-class Commands(AppGroup):
-    """A group of such commands."""
-
-    command_class = Command
 
 
 commands = Commands()

@@ -9,7 +9,8 @@ from flask import Flask
 from config import ROOT
 from tests.cli.conftest import refusal
 from tests.conftest import SECRET_KEY, opened, settings_for
-from ticketdesk import cli, create_app
+from ticketdesk import create_app
+from ticketdesk.commands import Command
 
 NOWHERE = "postgresql://nobody:a-secret-word@127.0.0.1:1/none"
 COMMANDS = [
@@ -36,7 +37,7 @@ def test_every_command_is_of_the_kind_that_says_so(app: Flask) -> None:
     ours = [entry for name, entry in app.cli.commands.items() if name != "db"]  # Flask-Migrate's is its own.
     commands = [command for entry in ours for command in getattr(entry, "commands", {"": entry}).values()]
     assert len(commands) >= len(COMMANDS)
-    assert [command.name for command in commands if not isinstance(command, cli.Command)] == []
+    assert [command.name for command in commands if not isinstance(command, Command)] == []
 
 
 def test_as_a_process_it_is_the_same() -> None:
