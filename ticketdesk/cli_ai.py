@@ -12,7 +12,7 @@ from flask import Flask, current_app
 
 from config import AiEngine, Settings
 from ticketdesk.ai import replay
-from ticketdesk.ai.contract import Question, Verdict
+from ticketdesk.ai.contract import EngineError, Question, Verdict
 from ticketdesk.ai.evaluate import Answer, BadFile, Case, Report, ask, read_cases, report, split, table
 from ticketdesk.ai.local import LocalEngine
 from ticketdesk.ai.suggest import Suggester
@@ -86,9 +86,11 @@ def _answers(name: str, classify: Classify, cases: Sequence[Case], record: Path 
             answers = replay.recorded(answers, draft)
         with click.progressbar(answers, length=len(cases), label=f"Asking {name}", file=sys.stderr) as bar:
             given = list(bar)
-    except BaseException:
+    except BaseException as error:
         if draft:
             draft.unlink(missing_ok=True)
+        if isinstance(error, EngineError):
+            raise click.ClickException(str(error)) from None
         raise
     if draft and record:
         draft.rename(record)

@@ -98,6 +98,41 @@ def test_asking_times_each_case_and_keeps_failures() -> None:
     assert min(good.milliseconds, bad.milliseconds) >= 0
 
 
+@pytest.mark.parametrize(
+    ("patience", "waits"),
+    [(41.0, [41.0, 41.0]), (0.0, [0.0, 0.0]), (90.5, []), (None, [])],
+)
+def test_a_limit_that_passes_soon_is_waited_for(patience: float | None, waits: list[float]) -> None:
+    def classify(text: str) -> Verdict:
+        raise EngineError("quota", "No more for now.", retry_after=patience)
+
+    waited: list[float] = []
+    (given,) = ask(classify, [Case("text", B)], waited.append)
+    assert (given.failure, waited) == ("quota", waits)
+
+
+def test_a_case_that_was_waited_for_is_asked_again() -> None:
+    limits = [EngineError("quota", "No more for now.", retry_after=7.0)]
+
+    def classify(text: str) -> Verdict:
+        if limits:
+            raise limits.pop()
+        return Verdict(B, LOW, 0.9, 0.5, ())
+
+    (given,) = ask(classify, [Case("text", B)], lambda seconds: None)
+    assert given.failure is None
+    assert given.verdict is not None
+
+
+@pytest.mark.parametrize("kind", ["key", "model"])
+def test_what_no_case_would_be_answered_for_ends_it(kind: str) -> None:
+    def classify(text: str) -> Verdict:
+        raise EngineError(kind, "Set it.")
+
+    with pytest.raises(EngineError, match="Set it"):
+        list(ask(classify, [Case("text", B)]))
+
+
 def test_a_real_engine_is_measured_end_to_end(tmp_path: Path) -> None:
     rows = [("Refund my invoice", "billing"), ("The app crashes", "technical"), ("I forgot my password", "account")]
     path = write(tmp_path / "cases.jsonl", "".join(json.dumps({"text": t, "category": c}) + "\n" for t, c in rows))

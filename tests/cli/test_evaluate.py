@@ -78,6 +78,18 @@ def test_two_engines_stand_in_one_table_and_a_recording_repeats_one(
     assert run(app, file, "--engine", "gemini", "--record", recording).exit_code == 1, "It is not overwritten."
 
 
+def test_a_key_that_is_not_accepted_is_told_and_leaves_no_recording(
+    with_gemini: tuple[Flask, FakeGemini], file: Path, tmp_path: Path
+) -> None:
+    app, fake = with_gemini
+    fake.mode = "400-key"
+    shown = run(app, file, "--engine", "gemini", "--record", tmp_path / "answers.jsonl")
+    assert shown.exit_code == 1
+    assert "GEMINI_API_KEY" in shown.stderr
+    assert len(fake.requests) == 1
+    assert list(tmp_path.iterdir()) == [file]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "options", "says"),
     [

@@ -21,6 +21,9 @@ FILE_MAX = 200_000_000
 _LINE_MAX = 4 * (TITLE_MAX + DESCRIPTION_MAX)
 _COLUMNS = ("text", "category", "priority")
 _BINS = 10
+_ATTEMPTS = 3
+_PATIENCE_MAX = 90.0
+"""Seconds that a provider's limit is waited for; one that lasts longer is that of a day."""
 _CURVE = tuple(step / 20 for step in range(20))
 
 
@@ -182,16 +185,33 @@ def split(cases: Sequence[Case], learn: int) -> tuple[list[Case], list[Case]]:
     return list(cases[:learn]), list(cases[learn:])
 
 
-def ask(classify: Callable[[str], Verdict], cases: Sequence[Case]) -> Iterator[Answer]:
-    """An engine's answer to each case in turn; one that fails is an answer too."""
+def ask(
+    classify: Callable[[str], Verdict], cases: Sequence[Case], wait: Callable[[float], None] = time.sleep
+) -> Iterator[Answer]:
+    """An engine's answer to each case in turn; one that fails is an answer too.
+
+    Providers allow so many questions a minute: a limit that passes soon is waited
+    for, and the case asked again.
+
+    Raises:
+        EngineError: ``key`` or ``model``; no case would be answered.
+    """
     for case in cases:
-        verdict, failure = None, None
-        began = time.perf_counter()
-        try:
-            verdict = classify(case.text)
-        except EngineError as error:
-            failure = error.kind
-        yield Answer(case, verdict, failure, (time.perf_counter() - began) * 1000)
+        for attempt in range(_ATTEMPTS):
+            verdict, failure, patience = None, None, None
+            began = time.perf_counter()
+            try:
+                verdict = classify(case.text)
+            except EngineError as error:
+                if error.kind in {"key", "model"}:
+                    raise
+                failure = error.kind
+                patience = error.retry_after if failure == "quota" else None
+            took = (time.perf_counter() - began) * 1000
+            if patience is None or patience > _PATIENCE_MAX or attempt == _ATTEMPTS - 1:
+                break
+            wait(patience)
+        yield Answer(case, verdict, failure, took)
 
 
 def report(answers: Sequence[Answer]) -> Report:
