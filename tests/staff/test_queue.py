@@ -88,6 +88,14 @@ def test_the_part_that_refreshes_itself_shows_the_same(agent: FlaskClient, three
     assert agent.get("/staff/queue/rows", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 200
 
 
+def test_a_ticket_whose_category_nobody_chose_is_marked_until_it_is_done(agent: FlaskClient) -> None:
+    chosen, left = make_ticket("Chosen"), make_ticket("Left", category=None)
+    assert (chosen.category_set_by, left.category_set_by) == ("customer", "default")
+    assert agent.get("/staff/queue/").text.count("Needs triage") == 1
+    place(left, status=Status.RESOLVED)
+    assert "Needs triage" not in agent.get("/staff/queue/").text
+
+
 def test_a_reference_finds_its_ticket(agent: FlaskClient, three: list[int]) -> None:
     assert listed(agent.get(f"/staff/queue/?search=td-{three[1]}")) == [three[1]]
 
