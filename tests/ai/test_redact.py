@@ -26,6 +26,8 @@ from ticketdesk.ai.suggest import Suggester
         ("Card 4111 1111 1111 1111, 12/27", "Card [card], 12/27"),
         ("Card 4111-1111-1111-1111 12 27", "Card [card] 12 27"),
         ("378282246310005", "[card]"),
+        ("fde2d7f5bd9060499984503ccfda3a2f84806940", "[secret]"),
+        ("abcdefgh1.2.3.4ijklmnop", "[secret]"),
         ("４１１１ １１１１ １１１１ １１１１", "[card]"),
         ("4111 11\u200b11 1111 1111", "[card]"),
         ("IBAN DE89 3704 0044 0532 0130 00 is mine", "IBAN [iban] is mine"),

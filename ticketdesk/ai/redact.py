@@ -25,8 +25,10 @@ _LABELLED_SECRET = re.compile(
 # The local part of an address has at most 64 characters (RFC 5321); without a bound the search would be quadratic.
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})*")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
-_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-_IP4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
+# A number between letters is part of a longer run, which is then taken out as a whole; taken out by
+# itself it would leave pieces of a key that are too short to be told from words.
+_CARD = re.compile(r"(?<![A-Za-z0-9_])\d(?:[ -]?\d){12,18}(?![A-Za-z0-9_])")
+_IP4 = re.compile(r"(?<![A-Za-z0-9_.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)(?![A-Za-z_])")
 _IP6 = re.compile(r"(?<!\w)[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?!\w)")
 _LONG_NUMBER = re.compile(
     r"(?P<date>(?<!\d)(?:(?:19|20)\d\d([-./])\d{1,2}\2\d{1,2}|\d{1,2}([-./])\d{1,2}\3(?:19|20)\d\d)(?!\d))"
