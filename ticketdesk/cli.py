@@ -22,9 +22,9 @@ from ticketdesk.doctor import Level
 from ticketdesk.extensions import db
 from ticketdesk.jobs import worker as jobs
 from ticketdesk.models import ApiToken, Scope, Staff
+from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets import counters
 
-BIGINT_MAX = 2**63 - 1
 DEMO_MAX = 10_000_000
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}

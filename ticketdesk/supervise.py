@@ -20,11 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import ROOT, ConfigError, Settings, load
 from ticketdesk import create_app, embedded
 from ticketdesk.accounts import service as accounts
+from ticketdesk.doctor import POSTGRESQL_VERSIONS
 from ticketdesk.embedded import Cluster, EmbeddedError
 from ticketdesk.extensions import db
 from ticketdesk.postmaster import end_with_parent
 
-POSTGRESQL_LEAST = 15
 # Seconds.
 READY_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
@@ -111,8 +111,8 @@ def reach(url: str) -> None:
     except psycopg.Error as error:
         reason = str(error).splitlines()[0].removeprefix("connection failed: ").rstrip(".")
         raise Trouble(f"The database of DATABASE_URL cannot be reached: {reason}.") from None
-    if version < POSTGRESQL_LEAST:
-        raise Trouble(f"The database is PostgreSQL {version}, but the desk needs {POSTGRESQL_LEAST} or newer.")
+    if version < (least := POSTGRESQL_VERSIONS[0]):
+        raise Trouble(f"The database is PostgreSQL {version}, but the desk needs {least} or newer.")
     if encoding != "UTF8":
         raise Trouble(f"The database's encoding is {encoding}, but must be UTF8; create it with: createdb -E UTF8")
 

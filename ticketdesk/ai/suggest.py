@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import sqlalchemy
 import structlog
+from flask import current_app
 
 from config import Settings
 from ticketdesk.ai.contract import Engine, EngineError, Guess, Question, RemoteEngine, Verdict, text_of
@@ -177,6 +178,12 @@ class Suggester:
             failure=kind,
             failure_sentence=sentence,
         )
+
+
+def current_suggester() -> Suggester:
+    """The suggester of the app at hand."""
+    suggester: Suggester = current_app.extensions["suggester"]
+    return suggester
 
 
 def _warm(gateway: Gateway) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, render_template, request
 
 from ticketdesk.ai import record
-from ticketdesk.ai.suggest import Suggester, is_enough
+from ticketdesk.ai.suggest import current_suggester, is_enough
 from ticketdesk.api import once
 from ticketdesk.api import openapi as document
 from ticketdesk.api.contract import answer, operation, read_body, read_query
@@ -73,7 +73,7 @@ def create_ticket() -> Done:
     if new.category is None or new.priority is None:
         # The engines may think for seconds; the connection goes back to the pool meanwhile.
         db.session.rollback()
-        suggestion = _suggester().suggest(new.title, new.description, requester_name=new.requester_name)
+        suggestion = current_suggester().suggest(new.title, new.description, requester_name=new.requester_name)
     ticket = service.create_ticket(new, caller().actor, suggestion)
     if suggestion is not None:
         record.record(suggestion, Occasion.API, ticket)
@@ -245,7 +245,7 @@ def classify() -> Done:
     if not is_enough(f"{body.title} {body.description}"):
         raise Invalid(FieldFault("description", TOO_SHORT))
     db.session.rollback()
-    suggestion = _suggester().suggest(body.title, body.description)
+    suggestion = current_suggester().suggest(body.title, body.description)
     record.record(suggestion, Occasion.API)
     if suggestion.engine is None:
         # That no engine answered is for the console's figures to tell, so it is kept although the request fails.
@@ -264,11 +264,6 @@ def openapi() -> Response:
 def docs() -> str:
     """The reference page, drawn from the same document."""
     return render_template("api/docs.html", document=document.build(current_app))
-
-
-def _suggester() -> Suggester:
-    suggester: Suggester = current_app.extensions["suggester"]
-    return suggester
 
 
 def _assignee(word: str) -> int | Assignee:

@@ -13,7 +13,7 @@ from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import enqueue, queue, task
 from ticketdesk.mail import delivery
 from ticketdesk.models import MailState, OutgoingMail
-from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.models.columns import BIGINT_MAX
 
 PAGE_SIZE = 50
 KEEP_DAYS = 90

@@ -7,6 +7,9 @@ from typing import Annotated
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, String, func
 from sqlalchemy.orm import mapped_column
 
+BIGINT_MAX = 2**63 - 1
+"""The largest id a row can have; PostgreSQL refuses to compare with more."""
+
 big_id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 created_moment = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]

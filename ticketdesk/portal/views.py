@@ -7,16 +7,16 @@ from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
 from ticketdesk.ai import record
-from ticketdesk.ai.suggest import Suggester, Suggestion
+from ticketdesk.ai.suggest import Suggestion, current_suggester
 from ticketdesk.core import clock
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.models import AiSuggestion, Channel, Occasion, Ticket
+from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.portal import wording
 from ticketdesk.portal.forms import ReplyForm, TicketForm
-from ticketdesk.search.query import BIGINT_MAX
 from ticketdesk.tickets import conversation, idempotency, queries, serialize, service, thread
 from ticketdesk.tickets.service import NewTicket
 from ticketdesk.tickets.workflow import DONE
@@ -202,8 +202,7 @@ def _form_page(
 def _suggest(title: str, description: str, requester_name: str | None) -> Suggestion:
     # The engines may think for seconds; the connection goes back to the pool meanwhile.
     db.session.rollback()
-    suggester: Suggester = current_app.extensions["suggester"]
-    return suggester.suggest(title, description, requester_name=requester_name)
+    return current_suggester().suggest(title, description, requester_name=requester_name)
 
 
 def _propose(form: TicketForm, title: str, description: str) -> AiSuggestion:

@@ -6,10 +6,10 @@ from sqlalchemy import ColumnElement, Text, cast, func, literal, or_, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from ticketdesk.models import Ticket
+from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.models.ticket import REFERENCE_PREFIX
 
 QUERY_MAX = 500
-BIGINT_MAX = 2**63 - 1
 
 _WORD = re.compile(r"\w")
 _REFERENCE = re.compile(rf"\s*{REFERENCE_PREFIX}(\d{{1,19}})\s*", re.IGNORECASE | re.ASCII)

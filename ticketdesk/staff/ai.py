@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from ticketdesk.ai import budget
 from ticketdesk.ai.figures import DAYS, Figures, Point, Tally, figures, learned, today
-from ticketdesk.ai.suggest import MIN_TEXT, Suggester, Suggestion, is_enough
+from ticketdesk.ai.suggest import MIN_TEXT, Suggestion, current_suggester, is_enough
 from ticketdesk.core import clock
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable, many_lines, one_line
 from ticketdesk.core.vocabulary import DESCRIPTION_MAX, TITLE_MAX, Category
@@ -81,7 +81,7 @@ class Ai(ConsolePage):
             return self._page(title=title, description=description, fault=fault), HTTPStatus.UNPROCESSABLE_ENTITY
         # The engines may think for seconds; the connection goes back to the pool meanwhile.
         db.session.rollback()
-        suggestion = _suggester().suggest(title, description)
+        suggestion = current_suggester().suggest(title, description)
         return self._page(title=title, description=description, tried=suggestion)
 
     def _page(
@@ -109,11 +109,6 @@ class Ai(ConsolePage):
         )
 
 
-def _suggester() -> Suggester:
-    suggester: Suggester = current_app.extensions["suggester"]
-    return suggester
-
-
 def _fault(title: str, description: str) -> str | None:
     """Why the engines cannot be asked about this, or None where they can."""
     if not (is_storable(title) and is_storable(description)):
@@ -128,7 +123,7 @@ def _fault(title: str, description: str) -> str | None:
 def _state() -> dict[str, object]:
     """How the engines are at this moment."""
     now = clock.now()
-    gateway = _suggester().gateway
+    gateway = current_suggester().gateway
     connection = db.session.connection()
     rest = gateway.breaker.rest(connection) if gateway else None
     return {

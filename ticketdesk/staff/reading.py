@@ -10,7 +10,7 @@ from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.gate import caller
 from ticketdesk.models import Staff
-from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets import assignment
 from ticketdesk.tickets.queries import PAGE_MAX, Assignee
 from ticketdesk.tickets.service import Changes, Clear

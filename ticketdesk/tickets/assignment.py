@@ -9,7 +9,7 @@ from ticketdesk.core.actors import Actor
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.extensions import db
 from ticketdesk.models import EventKind, Staff, Ticket
-from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.models.columns import BIGINT_MAX
 
 
 def agents() -> Sequence[Staff]:

@@ -13,7 +13,7 @@ from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import CannedReply, Channel, Message, Staff, Ticket
 from ticketdesk.models.canned_reply import CANNED_TITLE_MAX, SHORTCUT_MAX
-from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets import markdown, variables
 from ticketdesk.tickets.conversation import add_reply
 from ticketdesk.tickets.rules import Checker

@@ -1,9 +1,7 @@
 """What is done about tickets after the answer has gone out."""
 
-from flask import current_app
-
 from ticketdesk.ai import record
-from ticketdesk.ai.suggest import Suggester
+from ticketdesk.ai.suggest import current_suggester
 from ticketdesk.core.vocabulary import SetBy
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import TryAgainError, queue, task
@@ -26,8 +24,7 @@ def classify(ticket_id: int) -> None:
     title, description, name = ticket.title, ticket.description, ticket.requester_name
     # The engines may think for seconds; no transaction stays open meanwhile.
     db.session.rollback()
-    suggester: Suggester = current_app.extensions["suggester"]
-    suggestion = suggester.suggest(title, description, requester_name=name, ticket_id=ticket_id)
+    suggestion = current_suggester().suggest(title, description, requester_name=name, ticket_id=ticket_id)
     ticket = service.locked(ticket_id)
     record.record(suggestion, Occasion.JOB, ticket)
     if suggestion.engine is None:

@@ -17,7 +17,7 @@ from sqlalchemy import Row
 
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
-from ticketdesk.search.query import BIGINT_MAX
+from ticketdesk.models.columns import BIGINT_MAX
 
 AnyRow = Row[*tuple[Any, ...]]
 Word = Category | Priority | Status

@@ -37,7 +37,8 @@ from ticketdesk.core.errors import NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Staff, Ticket
-from ticketdesk.search.query import BIGINT_MAX, matching
+from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.search.query import matching
 from ticketdesk.tickets import counters
 from ticketdesk.tickets.pages import AnyRow, Page, Position, Sort, cut, read_cursor
 

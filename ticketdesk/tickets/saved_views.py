@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from ticketdesk.core.errors import Conflict, FieldFault, Invalid, NotFound
 from ticketdesk.extensions import db
 from ticketdesk.models import SavedView, Staff
+from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.models.desk_work import VIEW_NAME_MAX
-from ticketdesk.search.query import BIGINT_MAX
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.queries import Filter
 from ticketdesk.tickets.rules import Checker

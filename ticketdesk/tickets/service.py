@@ -16,13 +16,12 @@ from ticketdesk.core.errors import NotFound
 from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import EventKind, Staff, Ticket
+from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.rules import Checker
 from ticketdesk.tickets.snooze import snooze, wake
 from ticketdesk.tickets.tags import set_tags
 from ticketdesk.tickets.workflow import DONE
-
-BIGINT_MAX = 2**63 - 1
 
 Word = TypeVar("Word", Category, Priority)
 
