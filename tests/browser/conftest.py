@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
@@ -23,6 +23,9 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from tests.conftest import opened, settings_for
 from ticketdesk import create_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HERE = Path(__file__).parent
 AXE = HERE.parent / "vendor" / "axe-core" / "axe.min.js"
@@ -70,7 +73,7 @@ def _start(running: ExitStack, database_url: str, environ: dict[str, str]) -> De
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         settings = settings_for(database_url, **{"PUBLIC_URL": url, "AI_ENGINE": "local"} | environ)
         app = running.enter_context(opened(create_app(settings)))
-        server = ThreadedWSGIServer("127.0.0.1", 0, app, _QuietHandler, fd=listening.fileno())
+        server = ThreadedWSGIServer("127.0.0.1", 0, _closing(app), _QuietHandler, fd=listening.fileno())
     # Closing the server then waits for the requests at hand, so that none outlives the database.
     server.daemon_threads = False
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, name="desk")
@@ -79,6 +82,24 @@ def _start(running: ExitStack, database_url: str, environ: dict[str, str]) -> De
     running.callback(thread.join)
     running.callback(server.shutdown)
     return Desk(url, app)
+
+
+def _closing(app: Flask) -> "WSGIApplication":
+    """Let an answer be closed with the last reference to it.
+
+    Werkzeug's server forgets to close it when a browser that has seen enough,
+    because its context is closed, resets the connection.
+    """
+
+    def call(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterator[bytes]:
+        answer = app(environ, start_response)
+        try:
+            yield from answer
+        finally:
+            if close := getattr(answer, "close", None):
+                close()
+
+    return call
 
 
 @pytest.fixture
