@@ -4,7 +4,8 @@ A plan that reads or sorts more than its page is one that grows with the desk.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -16,10 +17,13 @@ from flask.testing import FlaskClient
 from tests.conftest import cloned, csrf_header, opened, settings_for, signed_in
 from tests.factories import make_token
 from ticketdesk import create_app, embedded
+from ticketdesk.core.vocabulary import Priority
 from ticketdesk.extensions import db
 from ticketdesk.models import Role, Scope
 from ticketdesk.models.ticket import FIRST_ID
-from ticketdesk.tickets.queries import PAGE_SIZE, Sort
+from ticketdesk.tickets import queries
+from ticketdesk.tickets.queries import PAGE_SIZE, Assignee, Filter, Sort
+from ticketdesk.tickets.workflow import ACTIVE
 
 TICKETS = 100_000
 # A list is merged from at most 64 stretches, each of which gives a page and the row that tells of the next; the
@@ -88,8 +92,8 @@ def console(full_app: Flask) -> FlaskClient:
     return client
 
 
-def plans_of(client: FlaskClient, path: str, method: str = "GET", **sent: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The statements that a request sends and how PostgreSQL goes about each of them."""
+def plans_of(act: Callable[[], object]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The statements that an act sends and how PostgreSQL goes about each of them."""
     heard: list[tuple[str, Any]] = []
 
     def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -97,10 +101,9 @@ def plans_of(client: FlaskClient, path: str, method: str = "GET", **sent: Any) -
 
     sa.event.listen(db.engine, "before_cursor_execute", hear)
     try:
-        answer = client.open(path, method=method, **sent)
+        act()
     finally:
         sa.event.remove(db.engine, "before_cursor_execute", hear)
-    assert answer.status_code < 400, answer.text
     address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, cursor_factory=psycopg.ClientCursor) as connection:
         for statement, parameters in heard:
@@ -134,11 +137,19 @@ def faults(plan: dict[str, Any]) -> Iterator[str]:
 
 
 def check(client: FlaskClient, path: str, method: str = "GET", **sent: Any) -> None:
+    def act() -> None:
+        answer = client.open(path, method=method, **sent)
+        assert answer.status_code < 400, answer.text
+
+    check_plans_of(act)
+
+
+def check_plans_of(act: Callable[[], object]) -> None:
     seen = 0
-    for statement, plan in plans_of(client, path, method, **sent):
+    for statement, plan in plans_of(act):
         seen += "ticket" in statement
         assert not [*faults(plan)], statement
-    assert seen, "The request asked for no tickets."
+    assert seen, "This asked for no tickets."
 
 
 def test_the_check_sees_what_grows(full_app: Flask) -> None:
@@ -206,6 +217,26 @@ def test_what_programs_write(program: FlaskClient) -> None:
     new = {"title": "Printer", "description": "It is on fire", "category": "general", "priority": "high"}
     check(program, "/api/tickets/", "POST", json=new)
     check(program, f"/api/tickets/{FIRST_ID + TICKETS - 1}/", "PATCH", json={"status": "resolved"})
+
+
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Filter(),
+        Filter(status=ACTIVE, snoozed=False),
+        Filter(needs_triage=True, snoozed=False),
+        Filter(needs_triage=True, priority=frozenset({Priority.HIGH})),
+        Filter(assignee=frozenset({Assignee.NONE}), status=ACTIVE, snoozed=False),
+        Filter(snoozed=True),
+    ],
+)
+def test_the_neighbours_of_a_ticket(full_app: Flask, wanted: Filter, sort: Sort) -> None:
+    ticket = queries.by_id(FIRST_ID + TICKETS - 2000)
+    wanted = replace(wanted, sort=sort)
+    check_plans_of(lambda: queries.neighbours(wanted, ticket))
+    check_plans_of(lambda: queries.page(wanted))
+    check_plans_of(lambda: queries.count(wanted, most=1_000))
 
 
 @pytest.mark.parametrize("path", ["", "figures", "queue/", "queue/rows", "queue/?status=open&sort=-priority"])

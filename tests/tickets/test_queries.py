@@ -1,5 +1,6 @@
 """Lists: filters, search, orders and keyset pages."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +20,10 @@ from ticketdesk.models import Ticket
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.queries import Assignee, Filter, Sort
+from ticketdesk.tickets.service import change_category, change_status
 from ticketdesk.tickets.snooze import snooze
 from ticketdesk.tickets.tags import set_tags
+from ticketdesk.tickets.workflow import ACTIVE
 
 GRACE = Actor(ActorKind.STAFF, 1, "Grace Hopper")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -107,6 +110,33 @@ def test_filters_combine(app: Flask) -> None:
     check()
 
 
+def test_who_sleeps_is_counted_apart(app: Flask) -> None:
+    fill(48)
+    for ticket in db.session.scalars(sa.select(Ticket).where(Ticket.id % 5 == 0, Ticket.status.in_(ACTIVE))):
+        snooze(ticket, clock.now() + timedelta(days=1), GRACE)
+    for wanted in (Filter(snoozed=False), Filter(snoozed=False, status=ACTIVE), Filter(snoozed=True, status=ACTIVE)):
+        assert queries.count(wanted, most=100) == len(walk(wanted, 200))
+
+
+def test_neighbours_are_those_of_the_whole_list(app: Flask) -> None:
+    fill(48)
+    everything = db.session.scalars(sa.select(Ticket)).all()
+
+    @settings(max_examples=80)
+    @given(st.builds(Filter, category=words(Category), status=words(Status), sort=st.sampled_from(Sort)))
+    def check(wanted: Filter) -> None:
+        whole = walk(replace(wanted, category=frozenset(), status=frozenset()), 200)
+        shown = walk(wanted, 200)
+        for ticket in everything[::5]:
+            place = whole.index(ticket.id)
+            before = [number for number in whole[:place] if number in shown]
+            behind = [number for number in whole[place + 1 :] if number in shown]
+            expected = (before[-1] if before else None, behind[0] if behind else None)
+            assert queries.neighbours(wanted, ticket) == expected
+
+    check()
+
+
 class TestFilters:
     def found(self, **wanted: Any) -> set[str]:
         page = queries.page(Filter(**wanted))
@@ -166,6 +196,17 @@ class TestFilters:
         assert self.found(snoozed=True) == {"asleep"}
         assert self.found(snoozed=False) == {"awake"}
         assert self.found() == {"asleep", "awake"}
+
+    def test_by_who_has_to_choose_a_category(self, app: Flask) -> None:
+        make_ticket("chosen")
+        left, done = make_ticket("left", category=None), make_ticket("done", category=None)
+        change_status(done, Status.RESOLVED, GRACE)
+        assert self.found(needs_triage=True) == {"left"}
+        assert self.found(needs_triage=True, status=frozenset({Status.OPEN, Status.CLOSED})) == {"left"}
+        assert self.found(needs_triage=True, status=frozenset({Status.RESOLVED})) == set()
+        assert self.found(needs_triage=True, assignee=frozenset({Assignee.NONE})) == {"left"}
+        change_category(left, Category.GENERAL, GRACE)
+        assert self.found(needs_triage=True) == set()
 
     def test_many_are_counted_at_once(self, app: Flask) -> None:
         fill(12)

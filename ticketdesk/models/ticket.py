@@ -40,6 +40,9 @@ FIRST_ID = 1001
 TAG_MAX = 40
 TAGS_MAX = 20
 
+# Active tickets whose category neither a person nor an engine has chosen.
+NEEDS_TRIAGE = "category_set_by = 'default' AND status IN ('open', 'in_progress')"
+
 _HUMANS = frozenset(who for who in SetBy if who.is_human)
 
 
@@ -116,6 +119,16 @@ class Ticket(Base):
         Index("ix_ticket_assignee_updated", "assignee_id", "status", "updated_at", "id"),
         Index("ix_ticket_tags", "tags", postgresql_using="gin"),
         Index("ix_ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
+        Index(
+            "ix_ticket_triage_created",
+            *("category", "priority", "status", "created_at", "id"),
+            postgresql_where=text(NEEDS_TRIAGE),
+        ),
+        Index(
+            "ix_ticket_triage_updated",
+            *("category", "priority", "status", "updated_at", "id"),
+            postgresql_where=text(NEEDS_TRIAGE),
+        ),
         Index("ix_ticket_search", "search_vector", postgresql_using="gin"),
     )
 

@@ -59,6 +59,11 @@ class Sort(StrEnum):
         return self.value.removeprefix("-")
 
     @property
+    def reversed(self) -> "Sort":
+        """The same order from its other end."""
+        return Sort(self.value.removeprefix("-") if self.descending else f"-{self.value}")
+
+    @property
     def words(self) -> Sequence[Word]:
         """The words of the field in this order, where it has words; the list is then one group after the other."""
         words = tuple(_KEYS.get(self.field, ()))
@@ -77,6 +82,12 @@ class Position:
     word: Word | None
     moment: datetime
     id: int
+
+
+def position_of(row: Any, sort: Sort) -> Position:
+    """Where a ticket, or a row of a list, stands in this order."""
+    word = _read_word(_KEYS[sort.field][getattr(row, sort.field)], sort) if sort.words else None
+    return Position(word, getattr(row, sort.moment), row.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    BindParameter,
     ColumnElement,
     Integer,
     Select,
     String,
     TableValuedAlias,
+    and_,
+    bindparam,
     cast,
     func,
     literal,
@@ -34,13 +37,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Bundle, InstrumentedAttribute, aliased
 
 from ticketdesk.core.errors import NotFound
-from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.core.vocabulary import Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Staff, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.search.query import matching
 from ticketdesk.tickets import counters
-from ticketdesk.tickets.pages import AnyRow, Page, Position, Sort, cut, read_cursor
+from ticketdesk.tickets.pages import AnyRow, Page, Position, Sort, cut, position_of, read_cursor
+from ticketdesk.tickets.workflow import ACTIVE
 
 __all__ = ["PAGE_MAX", "PAGE_SIZE", "Assignee", "Filter", "Page", "Sort"]
 
@@ -83,7 +87,8 @@ class Filter:
     ``assignee`` holds ids of staff accounts beside words. ``created_after``
     belongs to the time it opens and ``created_before`` does not, so stretches of
     time can follow each other. ``snoozed`` tells whether sleeping tickets are the
-    only ones (True), are left out (False) or do not matter.
+    only ones (True), are left out (False) or do not matter. ``needs_triage`` leaves
+    the active ones whose category neither a person nor an engine has chosen.
     """
 
     category: frozenset[Category] = frozenset()
@@ -95,6 +100,7 @@ class Filter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     snoozed: bool | None = None
+    needs_triage: bool = False
     search: str = ""
     sort: Sort = Sort.NEWEST
 
@@ -103,6 +109,12 @@ class Filter:
         if Assignee.ME not in self.assignee:
             return self
         return replace(self, assignee=self.assignee - {Assignee.ME} | {staff.id})
+
+    @property
+    def only_kinds(self) -> bool:
+        """Whether it goes by category, priority, status and sleep alone, so that counters know how many it shows."""
+        kinds = Filter(self.category, self.priority, self.status, snoozed=self.snoozed, sort=self.sort)
+        return self == kinds and not self.snoozed
 
 
 class Person(NamedTuple):
@@ -165,6 +177,22 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
     return cut(rows, limit, wanted.sort)
 
 
+def neighbours(wanted: Filter, ticket: Ticket) -> tuple[int | None, int | None]:
+    """The ids of the tickets before and behind one in a list, also where it does not belong there any more itself.
+
+    Each is None where the list ends.
+    """
+    return _next(replace(wanted, sort=wanted.sort.reversed), ticket), _next(wanted, ticket)
+
+
+def _next(wanted: Filter, ticket: Ticket) -> int | None:
+    _plan_for_values(wanted)
+    for group, start in _groups(wanted, position_of(ticket, wanted.sort)):
+        if row := db.session.execute(_listed(group, start, 1)).first():
+            return int(row.id)
+    return None
+
+
 def count(wanted: Filter, *, most: int) -> int:
     """How many tickets the filter shows; counting ends at ``most``, because the exact count of a million is slow."""
     return counts([wanted], most=most)[0]
@@ -179,13 +207,17 @@ def counts(wanted: Sequence[Filter], *, most: int) -> list[int]:
 
 
 def _counted(wanted: Filter, most: int) -> Select[int]:
-    only_kinds = wanted == Filter(wanted.category, wanted.priority, wanted.status, sort=wanted.sort)
-    if not only_kinds:
+    if not wanted.only_kinds:
         return select(func.count()).select_from(_filtered(select(Ticket.id), wanted).limit(most).subquery())
     kinds = counters.kinds()
-    tickets = cast(func.least(func.coalesce(func.sum(kinds.c.tickets), 0), most), Integer)
+    tickets: ColumnElement[int] = func.coalesce(func.sum(kinds.c.tickets), 0)
+    if wanted.snoozed is False:
+        # The counters do not know who sleeps, but it is a short list.
+        sleeping = _filtered(select(func.count(Ticket.id)), replace(wanted, snoozed=True))
+        tickets = tickets - sleeping.scalar_subquery()
     fields = {"category": wanted.category, "priority": wanted.priority, "status": wanted.status}
-    return select(tickets).where(*(kinds.c[name].in_(sorted(words)) for name, words in fields.items() if words))
+    conditions = [kinds.c[name].in_(sorted(words)) for name, words in fields.items() if words]
+    return select(cast(func.least(tickets, most), Integer)).where(*conditions)
 
 
 def by_id(ticket_id: int) -> Ticket:
@@ -240,6 +272,11 @@ def _plan_for_values(*wanted: Filter) -> None:
 
 def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Position | None]]:
     """The groups of the list from the position on, in their order; one without words is its only group."""
+    if wanted.needs_triage:
+        # Said again as a status, by which stretches are found.
+        wanted = replace(wanted, status=(wanted.status or ACTIVE) & ACTIVE)
+        if not wanted.status:
+            return
     if not (words := wanted.sort.words):
         yield wanted, after
         return
@@ -296,7 +333,7 @@ def _stretches(wanted: Filter) -> Iterator[_Stretches]:
     """The stretches that a filter is merged from, or none where it is better left to the planner.
 
     An index has the tickets of one category, priority and status in their order,
-    and another those of one assignee and status. A filter means at most 64 of
+    another those of one assignee and status, and a small one those that need triage. A filter means at most 64 of
     them, and the page is among the first rows of each. Tags, searches and
     requesters have indexes of their own, and who sleeps is a short list.
     """
@@ -343,6 +380,7 @@ def _filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
         Ticket.created_at >= wanted.created_after if wanted.created_after else None,
         Ticket.created_at < wanted.created_before if wanted.created_before else None,
         _sleeping(wanted.snoozed),
+        _unsorted() if wanted.needs_triage else None,
         matching(wanted.search),
     ]
     return statement.where(*(condition for condition in conditions if condition is not None))
@@ -356,6 +394,13 @@ def _sleeping(wanted: bool | None) -> ColumnElement[bool] | None:
     if wanted is None:
         return None
     return Ticket.snoozed_until.is_not(None) if wanted else Ticket.snoozed_until.is_(None)
+
+
+def _unsorted() -> ColumnElement[bool]:
+    """What needs triage, spelt out for the indexes that hold such tickets alone; parameters would hide it from them."""
+    nobody = literal(SetBy.DEFAULT.value, String, literal_execute=True)
+    active: BindParameter[list[Status]] = bindparam("active", sorted(ACTIVE), expanding=True, literal_execute=True)
+    return and_(Ticket.category_set_by == nobody, Ticket.status.in_(active))
 
 
 def _assigned(wanted: frozenset[int | Assignee]) -> ColumnElement[bool] | None:
