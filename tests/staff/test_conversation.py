@@ -1,5 +1,6 @@
 """Talking on a ticket's page: replies, notes, what was said meanwhile, assignment and tags."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -76,6 +77,35 @@ class TestTheThread:
         assert "The first word." in earlier
         assert "Word 50." not in earlier
         assert 'id="composer"' not in earlier
+
+    def test_what_happened_stands_between_the_messages(self, agent: FlaskClient) -> None:
+        ticket = make_ticket(description="How it began.")
+        first = reply(ticket, "The first word.")
+        service.change_status(service.locked(ticket.id), Status.RESOLVED, LINUS)
+        db.session.commit()
+        last = conversation.add_reply(service.locked(ticket.id), "It is back.", CUSTOMER, Channel.PORTAL)
+        db.session.commit()
+        told = [
+            "How it began.",
+            "opened the ticket as",
+            "The first word.",
+            "Resolved</span>",
+            "It is back.",
+            "Open</span>",
+        ]
+        text = agent.get(f"/staff/tickets/{ticket.id}").text.split('id="thread"')[1].split("</ol>")[0]
+        places = [text.index(words) for words in told[:-1]] + [text.rindex(told[-1])]
+        assert places == sorted(places)
+        assert " replied" not in text.replace('<span class="muted">replied</span>', "")
+        # The first stretch holds what happened until the next begins.
+        last.created_at += timedelta(minutes=1)
+        db.session.commit()
+        earlier = (
+            agent.get(f"/staff/tickets/{ticket.id}?before={last.id}").text.split('id="thread"')[1].split("</ol>")[0]
+        )
+        assert "Resolved</span>" in earlier
+        assert "It is back." not in earlier
+        assert f"message-{first.id}" in earlier
 
     @pytest.mark.parametrize("before", ["0", "-1", "x", "9" * 40, "%00"])
     def test_an_address_that_makes_no_sense_shows_the_latest(self, agent: FlaskClient, before: str) -> None:

@@ -42,7 +42,7 @@ class Column:
 
     def next_sort(self, sort: Sort) -> Sort:
         """The order that a click on the column's head asks for."""
-        return _turned(sort) if sort.removeprefix("-") == self.field else self.first
+        return sort.reversed if sort.removeprefix("-") == self.field else self.first
 
 
 COLUMNS = (
@@ -156,6 +156,8 @@ def _list() -> dict[str, object]:
         "sort_labels": SORT_LABELS,
         "fields": FIELDS,
         "address": address,
+        # A ticket's page leads on to the next one of this list.
+        "kept": {"from": address(wanted, cursor).partition("?")[2]},
         "whose": whose,
         "chips": _chips(wanted, whose),
         "replace": replace,
@@ -198,7 +200,3 @@ def _change_ticked() -> ResponseReturnValue:
         db.session.commit()
         flash("1 ticket changed." if changed == 1 else f"{changed} tickets changed.", "good")
     return redirect(request.full_path, HTTPStatus.SEE_OTHER)
-
-
-def _turned(sort: Sort) -> Sort:
-    return Sort(sort.removeprefix("-")) if sort.descending else Sort(f"-{sort}")

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from flask import current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
 
 from ticketdesk.ai import record
 from ticketdesk.core.errors import Invalid
@@ -12,7 +13,7 @@ from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
 from ticketdesk.models import Ticket
-from ticketdesk.staff import conversation
+from ticketdesk.staff import conversation, worklist
 from ticketdesk.staff.conversation import Composer
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, read_assignee, read_changes, read_id
@@ -48,6 +49,18 @@ class TicketPage(ConsolePage):
         """The ticket without the page around it, for the page that refreshes itself."""
         return live_part(self.page("staff/_ticket.html", **_shown(queries.by_id(ticket_id))))
 
+    @route("/<int:ticket_id>/next")
+    def next(self, ticket_id: int) -> ResponseReturnValue:
+        """Go to the ticket behind this one in the list that the caller came from."""
+        _, behind = worklist.neighbours(queries.by_id(ticket_id))
+        return _onward(behind)
+
+    @route("/<int:ticket_id>/previous")
+    def previous(self, ticket_id: int) -> ResponseReturnValue:
+        """Go to the ticket before this one."""
+        before, _ = worklist.neighbours(queries.by_id(ticket_id))
+        return _onward(before, end="This is the first ticket of the list.")
+
     @route("/<int:ticket_id>/similar")
     def similar(self, ticket_id: int) -> ResponseReturnValue:
         """The tickets that read like this one; its page fetches them once it stands."""
@@ -69,7 +82,7 @@ class TicketPage(ConsolePage):
             page = self._page(queries.by_id(ticket_id), conversation.returned(request.form, fault=fault))
             return page, HTTPStatus.UNPROCESSABLE_ENTITY
         flash(sentence, "good")
-        return redirect(url_for(".show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)
+        return _back(ticket_id)
 
     @route("/<int:ticket_id>/draft", "POST")
     def draft(self, ticket_id: int) -> ResponseReturnValue:
@@ -88,7 +101,7 @@ class TicketPage(ConsolePage):
         except Invalid as error:
             db.session.rollback()
             flash(" ".join(fault.message for fault in error.faults), "bad")
-        return redirect(url_for(".show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)
+        return _back(ticket_id)
 
     def _change(self, ticket_id: int) -> ResponseReturnValue:
         changes = replace(
@@ -113,7 +126,7 @@ class TicketPage(ConsolePage):
             )
             return self._page(queries.by_id(ticket_id), **told), HTTPStatus.UNPROCESSABLE_ENTITY
         flash("Saved." if changed else "Nothing was different.", "good" if changed else "note")
-        return redirect(url_for(".show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)
+        return _back(ticket_id)
 
     def _page(self, ticket: Ticket, composer: Composer | None = None, **more: object) -> str:
         shown = _shown(ticket) | {
@@ -123,15 +136,30 @@ class TicketPage(ConsolePage):
         return self.page("staff/ticket.html", **shown, **more)
 
 
+def _back(ticket_id: int) -> Response:
+    return redirect(url_for(".show", ticket_id=ticket_id, **worklist.kept()), HTTPStatus.SEE_OTHER)
+
+
+def _onward(ticket_id: int | None, *, end: str = "This was the last ticket of the list.") -> Response:
+    """To the ticket, or back to the list where it has ended."""
+    if ticket_id is not None:
+        return _back(ticket_id)
+    flash(end, "note")
+    return redirect(worklist.address(), HTTPStatus.SEE_OTHER)
+
+
 def _shown(ticket: Ticket) -> dict[str, object]:
     """What the part that refreshes itself shows; ``before`` in the address asks for an earlier part of the thread."""
     before = read_id(request.args.get("before", ""))
+    posts = thread.whole_thread(ticket, before=before)
     return {
         "ticket": ticket,
-        "thread": thread.whole_thread(ticket, before=before),
+        "thread": posts,
+        "lines": thread.lines(posts, queries.events_of(ticket)),
         "before": before,
+        "kept": worklist.kept(),
+        "list_address": worklist.address(),
         "agents": assignment.agents(),
-        "events": queries.events_of(ticket),
         "suggestion": record.latest(ticket.id),
         "customer_url": serialize.customer_url(ticket, current_app.config["PUBLIC_URL"]),
         "fields": FIELDS,

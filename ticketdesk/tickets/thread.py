@@ -9,10 +9,13 @@ from sqlalchemy import select
 
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.extensions import db
-from ticketdesk.models import Channel, Message, MessageKind, Ticket
+from ticketdesk.models import Channel, Event, EventKind, Message, MessageKind, Ticket
 from ticketdesk.tickets import markdown
 
 PAGE_SIZE = 50
+
+# What is said stands in the thread itself.
+_SAID = frozenset({EventKind.REPLIED, EventKind.NOTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,13 @@ class Thread:
     """A stretch of a conversation, oldest first.
 
     ``earlier`` is what to ask for with ``before`` to see what came earlier, and
-    None where the description is the first post.
+    None where the description is the first post. ``until`` is when the stretch
+    behind this one begins, and None where this is the last.
     """
 
     posts: Sequence[Post]
     earlier: int | None
+    until: datetime | None = None
 
     @property
     def last_message_id(self) -> int:
@@ -62,6 +67,24 @@ def public_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAG
 def whole_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAGE_SIZE) -> Thread:
     """The last posts as the desk sees them, notes included."""
     return _thread(ticket, set(MessageKind), before, limit)
+
+
+def lines(thread: Thread, events: Sequence[Event]) -> Sequence[Post | Event]:
+    """The posts, and between them what else happened in their time, in the order of time."""
+    # What one act said comes before what it changed, at the same time: its own event tells that.
+    told = {event.data["message"]: event.id for event in events if event.kind in _SAID}
+    since = thread.posts[0].created_at if thread.earlier else None
+    happened = [
+        event
+        for event in events
+        if event.kind not in _SAID
+        and (since is None or event.created_at >= since)
+        and (thread.until is None or event.created_at < thread.until)
+    ]
+    return sorted(
+        [*thread.posts, *happened],
+        key=lambda line: (line.created_at, line.id if isinstance(line, Event) else told.get(line.id, 0)),
+    )
 
 
 def messages_after(ticket: Ticket, message_id: int, *, limit: int) -> Sequence[Message]:
@@ -91,10 +114,14 @@ def description_of(ticket: Ticket) -> Post:
 
 def _thread(ticket: Ticket, kinds: set[MessageKind], before: int | None, limit: int) -> Thread:
     statement = select(Message).where(Message.ticket_id == ticket.id, Message.kind.in_(sorted(kinds)))
+    until = None
     if before is not None:
+        until = db.session.scalar(
+            statement.with_only_columns(Message.created_at).where(Message.id >= before).order_by(Message.id).limit(1)
+        )
         statement = statement.where(Message.id < before)
     last = db.session.scalars(statement.order_by(Message.id.desc()).limit(limit + 1)).all()
     posts = [post_of(message) for message in reversed(last[:limit])]
     if len(last) > limit:
-        return Thread(posts, posts[0].id)
-    return Thread([description_of(ticket), *posts], None)
+        return Thread(posts, posts[0].id, until)
+    return Thread([description_of(ticket), *posts], None, until)

@@ -1,0 +1,60 @@
+"""The list that a ticket was opened from, by which its page leads on to the next one.
+
+The list travels in the address as ``from``, in the words of the queue's own
+address, and can lead nowhere but to the queue.
+"""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from flask import request, url_for
+from werkzeug.datastructures import MultiDict
+
+from ticketdesk.core.errors import Invalid
+from ticketdesk.gate import caller
+from ticketdesk.models import Ticket
+from ticketdesk.staff import queue
+from ticketdesk.tickets import queries
+from ticketdesk.tickets.queries import Filter
+
+_Words = list[tuple[str, str]]
+
+
+def kept() -> dict[str, Any]:
+    """What an address has to carry so that the list is not lost; nothing where the caller came from no list."""
+    came_from = _came_from()
+    return {} if came_from is None else {"from": urlencode(came_from[0])}
+
+
+def address() -> str:
+    """The list itself."""
+    came_from = _came_from()
+    if came_from is None:
+        return queue.address(_otherwise())
+    return "?".join(filter(None, [url_for("queue.index"), urlencode(came_from[0])]))
+
+
+def neighbours(ticket: Ticket) -> tuple[int | None, int | None]:
+    """The ids of the tickets before and behind this one in the list, None at its ends.
+
+    Whoever came from no list goes through the tickets that are not done.
+    """
+    came_from, staff = _came_from(), caller().staff
+    wanted = came_from[1] if came_from else _otherwise()
+    return queries.neighbours(wanted.seen_by(staff) if staff else wanted, ticket)
+
+
+def _otherwise() -> Filter:
+    return Filter(status=queue.UNDONE)
+
+
+def _came_from() -> tuple[_Words, Filter] | None:
+    said = request.args.get("from")
+    if said is None:
+        return None
+    words = parse_qsl(said)
+    try:
+        return words, queue.read_filter(MultiDict(words))
+    except Invalid:
+        # An address that somebody changed.
+        return None
