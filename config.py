@@ -102,6 +102,8 @@ class Settings:
     ratelimit_storage: str | None
     """A Redis URL; None counts in PostgreSQL."""
     ratelimit_create: str
+    ratelimit_reply: str
+    """How often one address may reply, close, open again or rate, on all tickets together."""
     ratelimit_classify: str
     log_format: Literal["json", "console"]
     desk_name: str
@@ -170,6 +172,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
+        ratelimit_reply=read.text("RATELIMIT_REPLY", "20 per minute;200 per hour"),
         ratelimit_classify=read.text("RATELIMIT_CLASSIFY", "60 per minute;600 per hour"),
         log_format=read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console")),
         desk_name=read.text("DESK_NAME", "Ticketdesk"),

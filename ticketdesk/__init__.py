@@ -92,5 +92,6 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "RATE_LIMITS": settings.ratelimit_enabled,
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage or f"{limits.SCHEME}://",
         "RATELIMIT_CREATE": settings.ratelimit_create,
+        "RATELIMIT_REPLY": settings.ratelimit_reply,
         "RATELIMIT_CLASSIFY": settings.ratelimit_classify,
     }

@@ -151,7 +151,7 @@ class TestReplies:
         self, plain_app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(plain_app.config, "RATE_LIMITS", True)
-        monkeypatch.setitem(plain_app.config, "RATELIMIT_CREATE", "1 per minute")
+        monkeypatch.setitem(plain_app.config, "RATELIMIT_REPLY", "1 per minute")
         ticket = make_ticket()
         say(client, ticket, "One.")
         answer = say(client, ticket, "Two.")

@@ -15,6 +15,7 @@ from ticketdesk.core.vocabulary import (
     TITLE_MAX,
     Category,
     Priority,
+    Rating,
     SetBy,
     Status,
 )
@@ -172,6 +173,14 @@ class AssigneeOut(BaseModel):
     email: str
 
 
+class RatingOut(BaseModel):
+    """What the requester says of the help they got, once the ticket is resolved or closed."""
+
+    score: Rating
+    comment: str | None
+    rated_at: datetime
+
+
 class TicketOut(BaseModel):
     """A ticket."""
 
@@ -195,6 +204,9 @@ class TicketOut(BaseModel):
     first_response_at: Annotated[datetime | None, Field(description="When the desk first replied.")]
     resolved_at: Annotated[
         datetime | None, Field(description="When it was last resolved or closed; null while it is neither.")
+    ]
+    rating: Annotated[
+        RatingOut | None, Field(description="Only the requester rates, on the ticket's page; it outlives a reopening.")
     ]
     created_at: datetime
     updated_at: datetime

@@ -45,6 +45,14 @@ class Status(StrEnum):
         return list(Status).index(self)
 
 
+class Rating(StrEnum):
+    """What a requester says of the help they got."""
+
+    GOOD = "good"
+    BAD = "bad"
+    """It could be better; the word on the button is kinder than the one in programs."""
+
+
 DEFAULT_CATEGORY = Category.GENERAL
 DEFAULT_PRIORITY = Priority.MEDIUM
 

@@ -64,12 +64,17 @@ def reply(event: Event, ticket: Ticket) -> None:
 
 
 def status(event: Event, ticket: Ticket) -> None:
-    """Tell a requester how their ticket stands now, if the desk does and they did not change it themselves."""
+    """Tell a requester how their ticket stands now, unless they changed it themselves.
+
+    An answer that has not left yet says it as well; a mail of its own is the desk's choice.
+    """
     settings: Settings = current_app.config["SETTINGS"]
-    if not settings.mail_status_changes or event.actor_kind == ActorKind.CUSTOMER or ticket.requester_email is None:
+    if event.actor_kind == ActorKind.CUSTOMER or ticket.requester_email is None:
         return
     waiting = _not_gone_yet(ticket.requester_email, MailKind.REPLY, MailKind.STATUS, ticket=ticket)
     if waiting is None:
+        if not settings.mail_status_changes:
+            return
         mail = _to_requester(event, ticket, MailKind.STATUS)
         mail.headers |= AUTOMATIC | _references(ticket)
         _post(mail, ticket=ticket, **_for_requester(ticket), status=ticket.status)

@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     TAGS_CHANGED = "ticket.tags_changed"
     SNOOZED = "ticket.snoozed"
     WOKEN = "ticket.woken"
+    RATED = "ticket.rated"
 
 
 class Event(Base):
@@ -34,7 +35,8 @@ class Event(Base):
     ``data`` holds ``from`` and ``to`` where a field changed, and ``set_by`` where
     an engine or a person chose it; of an assignment also ``from_id`` and ``to_id``.
     Of a reply or a note it holds the ``message``'s id and never its text, because
-    events are read by more people than notes are.
+    events are read by more people than notes are. Of a rating it says in the same
+    way only whether it was ``commented``.
     """
 
     __tablename__ = "event"

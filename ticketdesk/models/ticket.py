@@ -28,6 +28,7 @@ from ticketdesk.core.vocabulary import (
     TITLE_MAX,
     Category,
     Priority,
+    Rating,
     SetBy,
     Status,
 )
@@ -39,6 +40,7 @@ REFERENCE_PREFIX = "TD-"
 FIRST_ID = 1001
 TAG_MAX = 40
 TAGS_MAX = 20
+COMMENT_MAX = 2_000
 
 # Active tickets whose category neither a person nor an engine has chosen.
 NEEDS_TRIAGE = "category_set_by = 'default' AND status IN ('open', 'in_progress')"
@@ -67,7 +69,9 @@ class Ticket(Base):
     ``link_id`` is the customer's key to the ticket: whoever knows it sees the ticket.
     ``first_response_at`` is when the desk first replied. ``resolved_at`` is when
     the ticket was last resolved or closed, and null while it is neither.
-    ``snoozed_until`` is null unless the ticket sleeps.
+    ``snoozed_until`` is null unless the ticket sleeps. ``rating`` is what the
+    requester last said of the help they got, with ``rating_comment`` if they said
+    more; both outlive a reopening.
     """
 
     __tablename__ = "ticket"
@@ -88,6 +92,9 @@ class Ticket(Base):
     snoozed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     first_response_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     resolved_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    rating: Mapped[word | None]
+    rating_comment: Mapped[str | None] = mapped_column(Text)
+    rated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"), server_onupdate=FetchedValue())
     created_at: Mapped[created_moment]
     updated_at: Mapped[created_moment] = mapped_column(server_onupdate=FetchedValue())
@@ -108,6 +115,12 @@ class Ticket(Base):
         length("requester_name", 1, NAME_MAX),
         CheckConstraint(r"requester_email ~ '^[^@[:space:]]+@[^@[:space:]]+$'", name="requester_email_form"),
         tags_rule(),
+        one_of("rating", Rating),
+        length("rating_comment", 1, COMMENT_MAX),
+        CheckConstraint(
+            "(rating IS NULL) = (rated_at IS NULL) AND (rating_comment IS NULL OR rating IS NOT NULL)",
+            name="rated_when",
+        ),
         # All ascending: read backwards they give the newest first, for all tickets or for one stretch of the leading
         # columns. Filters and orders by a word are merged from such stretches, of which there are few.
         Index("ix_ticket_created", "created_at", "id"),
@@ -129,6 +142,7 @@ class Ticket(Base):
             *("category", "priority", "status", "updated_at", "id"),
             postgresql_where=text(NEEDS_TRIAGE),
         ),
+        Index("ix_ticket_rated", "rated_at", "rating", postgresql_where=text("rated_at IS NOT NULL")),
         Index("ix_ticket_search", "search_vector", postgresql_using="gin"),
     )
 

@@ -8,20 +8,21 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggestion, current_suggester
-from ticketdesk.core import clock
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.models import AiSuggestion, Channel, Occasion, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
-from ticketdesk.portal import wording
+from ticketdesk.portal import rating, waiting, wording
 from ticketdesk.portal.forms import ReplyForm, TicketForm
 from ticketdesk.tickets import conversation, idempotency, queries, serialize, service, thread
+from ticketdesk.tickets.rating import is_about_now
 from ticketdesk.tickets.service import NewTicket
 from ticketdesk.tickets.workflow import DONE
 
 blueprint = Blueprint("portal", __name__)
+blueprint.register_blueprint(rating.blueprint)
 blueprint.add_app_template_filter(wording.sureness)
 blueprint.add_app_template_filter(wording.engine_name)
 
@@ -113,7 +114,7 @@ def progress(link: str) -> Response:
 
 
 @blueprint.post("/t/<link>")
-@limiter.limit(lambda: current_app.config["RATELIMIT_CREATE"])
+@limiter.limit(lambda: current_app.config["RATELIMIT_REPLY"])
 def reply(link: str) -> AnyResponse:
     """Say something on the ticket; the same form sent again says it no second time."""
     form = ReplyForm()
@@ -130,7 +131,7 @@ def reply(link: str) -> AnyResponse:
 
 
 @blueprint.post("/t/<link>/status")
-@limiter.limit(lambda: current_app.config["RATELIMIT_CREATE"])
+@limiter.limit(lambda: current_app.config["RATELIMIT_REPLY"])
 def change_status(link: str) -> AnyResponse:
     """Close the ticket, or open one again that is resolved or closed."""
     ticket = service.locked(queries.by_link(link).id)
@@ -161,7 +162,7 @@ def _say(ticket: Ticket, form: ReplyForm, digest: str) -> dict[str, int]:
 
 def _ticket_page(ticket: Ticket, form: ReplyForm, status: HTTPStatus = HTTPStatus.OK) -> Response:
     url = serialize.customer_url(ticket, current_app.config["PUBLIC_URL"])
-    html = render_template("portal/ticket.html", **_told(ticket), url=url, reply=form, staff=caller().staff)
+    html = render_template("portal/ticket.html", **_told(ticket), url=url, reply=form)
     page = make_response(html, status)
     page.headers["Cache-Control"] = "private, no-store"
     return page
@@ -178,6 +179,9 @@ def _told(ticket: Ticket) -> dict[str, object]:
         "heading": heading,
         "advice": advice,
         "done": Status(ticket.status) in DONE,
+        "rated": is_about_now(ticket),
+        "ratings": wording.RATINGS,
+        "staff": caller().staff,
         "thread": thread.public_thread(ticket, before=before),
         "before": before,
         "history": wording.history(queries.public_events_of(ticket), current_app.config["DESK_NAME"]),
@@ -243,8 +247,6 @@ def _unsent_reply(status: HTTPStatus) -> ReplyForm | None:
 
 
 def _unsent_problem(status: HTTPStatus) -> str:
-    limit = limiter.current_limit
-    wait = limit.reset_at - clock.now().timestamp() if limit else 60
     if request.endpoint == "portal.reply":
-        return wording.not_sent(status, wait, button="Send reply", things="messages")
-    return wording.not_sent(status, wait)
+        return wording.not_sent(status, waiting.seconds(), button="Send reply", things="messages")
+    return wording.not_sent(status, waiting.seconds())

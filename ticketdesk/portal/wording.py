@@ -6,7 +6,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from ticketdesk.core.actors import ActorKind
-from ticketdesk.core.vocabulary import Status
+from ticketdesk.core.vocabulary import Rating, Status
 from ticketdesk.filters import words
 from ticketdesk.models import AiSuggestion, Event, EventKind
 
@@ -25,6 +25,8 @@ STATUS_HEADINGS = {
     Status.RESOLVED: ("This is resolved", "If it is not solved for you, reply below: that opens it again."),
     Status.CLOSED: ("This ticket is closed", "If you need us again, reply below: that opens it again."),
 }
+
+RATINGS = {Rating.GOOD: "Good", Rating.BAD: "Could be better"}
 
 _STATUS_SENTENCES = {
     Status.OPEN: "{who} opened the ticket again",
@@ -100,6 +102,8 @@ def _moment(event: Event, desk_name: str) -> Moment | None:
             return Moment(event.created_at, "sorted", f"{who} filed it under {words(to)}")
         case EventKind.PRIORITY_CHANGED:
             return Moment(event.created_at, "sorted", f"{who} set the priority to {words(to)}")
+        case EventKind.RATED:
+            return Moment(event.created_at, "rated", f"{who} rated the help: {RATINGS[Rating(to)].lower()}")
         case EventKind.TITLE_CHANGED:
             return Moment(event.created_at, "renamed", f"{who} changed the title to", said=to)
     return None

@@ -13,6 +13,7 @@ from ticketdesk.staff.queue import UNDONE, address
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.queries import Filter, Sort
+from ticketdesk.tickets.rating import satisfaction
 from ticketdesk.tickets.stats import created_by_day, oldest_open, stats
 
 DAYS = 30
@@ -52,6 +53,7 @@ def _figures() -> dict[str, object]:
         "most_of_a_priority": max(*found.by_priority.values(), 1),
         "today": created.get(today, 0),
         "this_week": sum(tickets for _day, tickets in days[-7:]),
+        "satisfaction": satisfaction(),
         "oldest_open": oldest_open(),
         "urgent": queries.page(Filter(status=UNDONE, sort=Sort.MOST_URGENT), limit=URGENT_SHOWN).rows,
         "undone": Filter(status=UNDONE, sort=Sort.MOST_URGENT),

@@ -62,6 +62,7 @@ PUBLIC_EVENTS = frozenset(
         EventKind.PRIORITY_CHANGED,
         EventKind.STATUS_CHANGED,
         EventKind.REPLIED,
+        EventKind.RATED,
     }
 )
 
@@ -151,6 +152,9 @@ _ROWS = select(
     Ticket.snoozed_until,
     Ticket.first_response_at,
     Ticket.resolved_at,
+    Ticket.rating,
+    Ticket.rating_comment,
+    Ticket.rated_at,
     Ticket.version,
     Ticket.created_at,
     Ticket.updated_at,

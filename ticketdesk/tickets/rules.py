@@ -9,7 +9,7 @@ from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable, many_lines, one_line
 from ticketdesk.core.vocabulary import DESCRIPTION_MAX, EMAIL_MAX, NAME_MAX, TITLE_MAX
 from ticketdesk.models.message import BODY_MAX
-from ticketdesk.models.ticket import TAG_MAX, TAGS_MAX
+from ticketdesk.models.ticket import COMMENT_MAX, TAG_MAX, TAGS_MAX
 
 # What separates tags in a text field, or would have to be quoted there.
 _NOT_IN_TAGS = frozenset(",;\"'`<>\\")
@@ -53,6 +53,10 @@ class Checker:
     def body(self, value: str) -> str:
         """A message's text with plain line ends."""
         return self._required("body", many_lines(value), BODY_MAX, "Write something first.")
+
+    def comment(self, value: str) -> str | None:
+        """What is said about a rating, or None where it is empty."""
+        return self._fitting("comment", many_lines(value), COMMENT_MAX) or None
 
     def draft(self, value: str) -> str:
         """The beginning of a message to the letter: white space at its end is about to be followed by a word."""

@@ -24,6 +24,9 @@ class TicketColumns(Protocol):
     snoozed_until: Any
     first_response_at: Any
     resolved_at: Any
+    rating: Any
+    rating_comment: Any
+    rated_at: Any
     created_at: Any
     updated_at: Any
 
@@ -50,6 +53,9 @@ def ticket(row: TicketColumns) -> dict[str, Any]:
         "snoozed_until": row.snoozed_until,
         "first_response_at": row.first_response_at,
         "resolved_at": row.resolved_at,
+        "rating": {"score": row.rating, "comment": row.rating_comment, "rated_at": row.rated_at}
+        if row.rating
+        else None,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
