@@ -110,6 +110,19 @@ def test_an_answer_that_resolves_is_one_mail(app: Flask, setting: Callable[..., 
     assert "It <em>works</em> now." in mail.html
 
 
+def test_an_answer_that_resolves_asks_for_a_rating_whatever_the_desk_tells_of_statuses(app: Flask) -> None:
+    ticket = opened_ticket()
+    add_reply(ticket, "It works now.", PROGRAM, Channel.API, status=Status.RESOLVED)
+    add_reply(ticket, "Or does it?", PROGRAM, Channel.API, status=Status.IN_PROGRESS)
+    resolved, reopened = written()
+    for text in (resolved.text, resolved.html):
+        assert "Your ticket is resolved." in text
+        for word in ("good", "bad"):
+            assert f"http://desk.test/t/{ticket.link_id.hex}/rating?rating={word}" in text
+    assert "Somebody is working" in reopened.text
+    assert "/rating" not in reopened.text + reopened.html
+
+
 def test_who_answered_is_the_desks_matter(app: Flask) -> None:
     add_reply(opened_ticket(), "Done.", as_actor(make_staff(name="Grace Hopper")), Channel.STAFF)
     [mail] = written()

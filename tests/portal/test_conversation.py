@@ -51,7 +51,7 @@ def bodies() -> list[str]:
 
 
 class TestTheThread:
-    def test_both_sides_stand_in_order_and_the_desk_is_support(self, client: FlaskClient) -> None:
+    def test_both_sides_stand_in_order_and_the_desk_has_its_name(self, client: FlaskClient) -> None:
         ticket = make_ticket(description="It *stops*.")
         conversation.add_reply(service.locked(ticket.id), "Which **version**?", GRACE, Channel.STAFF)
         db.session.commit()
@@ -60,7 +60,7 @@ class TestTheThread:
             html = client.get(address(ticket, part)).text
             told = ["It <em>stops</em>.", "Which <strong>version</strong>?", "The &lt;b&gt;last&lt;/b&gt; one."]
             assert [html.index(words) for words in told] == sorted(html.index(words) for words in told)
-            assert re.findall(r"<header><strong>(\w+)</strong>", html) == ["You", "Support", "You"]
+            assert re.findall(r"<header><strong>(.+?)</strong>", html) == ["You", "<bdi>Ticketdesk</bdi>", "You"]
             assert "Grace" not in html
 
     def test_notes_are_not_in_it(self, client: FlaskClient) -> None:

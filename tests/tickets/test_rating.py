@@ -18,9 +18,9 @@ from ticketdesk.tickets.rating import rate, satisfaction
 GRACE = Actor(ActorKind.STAFF, 7, "Grace Hopper")
 
 
-def resolved(**values: str) -> Ticket:
+def resolved() -> Ticket:
     """A locked ticket that the desk has resolved."""
-    ticket = service.locked(make_ticket(**values).id)
+    ticket = service.locked(make_ticket().id)
     service.change_status(ticket, Status.RESOLVED, GRACE)
     return ticket
 
@@ -127,11 +127,9 @@ def test_programs_see_it(client: FlaskClient, reader: dict[str, str]) -> None:
     path = f"/api/tickets/{ticket.id}/"
     db.session.commit()
     before = client.get(path, headers=reader)
-    assert before.json is not None
-    assert before.json["rating"] is None
+    assert '"rating":null' in before.text
     rate(service.locked(ticket.id), Rating.GOOD, CUSTOMER, "Quick")
     db.session.commit()
-    for shown in (client.get(path, headers=reader).json, client.get("/api/tickets/", headers=reader).json[0]):
-        assert shown["rating"].pop("rated_at")
-        assert shown["rating"] == {"score": "good", "comment": "Quick"}
+    for address in (path, "/api/tickets/"):
+        assert '"rating":{"score":"good","comment":"Quick","rated_at":"20' in client.get(address, headers=reader).text
     assert client.get(path, headers=reader).headers["ETag"] != before.headers["ETag"]
