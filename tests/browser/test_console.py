@@ -36,14 +36,19 @@ def tickets(desk: Desk) -> list[int]:
 
 def signed_in(desk: Desk, page: Page) -> Page:
     """The page with the session of a new admin; its clock is in the test's hands."""
+    sign_in(desk, page)
+    page.clock.install()
+    return page
+
+
+def sign_in(desk: Desk, page: Page) -> None:
+    """Give the page the session of a new admin."""
     with desk.app.app_context():
         staff = make_staff(Role.ADMIN, name="Margaret Hamilton", email=EMAIL)
         signer = SecureCookieSessionInterface().get_signing_serializer(desk.app)
         assert signer is not None
         session = signer.dumps({"_user_id": staff.get_id(), "_fresh": True})
     page.context.add_cookies([{"name": "ticketdesk", "value": session, "url": desk.url}])
-    page.clock.install()
-    return page
 
 
 @pytest.fixture
