@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "ticketdesk"
 LINE = (
     {"core"},
     {"extensions"},
+    {"reading"},
     {"models"},
     {"jobs"},
     {"events"},

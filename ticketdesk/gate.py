@@ -17,7 +17,7 @@ from ticketdesk.accounts.permissions import Need, need_of
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.core.errors import Forbidden, Unauthenticated
 from ticketdesk.extensions import csrf, db, login
-from ticketdesk.models import ApiToken, Role, Scope, Staff
+from ticketdesk.models import Role, Scope, Staff
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -42,7 +42,7 @@ class Caller:
     """Who sends the request: a signed-in person, a program with a token, or anybody."""
 
     staff: Staff | None = None
-    token: ApiToken | None = None
+    token: accounts.Holder | None = None
 
     @property
     def actor(self) -> Actor:

@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import cloned, csrf_header, opened, settings_for, signed_in
 from tests.factories import make_token
+from tests.statements import listening
 from ticketdesk import create_app, embedded
 from ticketdesk.core.vocabulary import Priority
 from ticketdesk.extensions import db
@@ -94,25 +95,17 @@ def console(full_app: Flask) -> FlaskClient:
 
 def plans_of(act: Callable[[], object]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The statements that an act sends and how PostgreSQL goes about each of them."""
-    heard: list[tuple[str, Any]] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        heard.append((statement, parameters))
-
-    sa.event.listen(db.engine, "before_cursor_execute", hear)
-    try:
+    db.session.remove()
+    with listening(db.engine) as heard:
         act()
-    finally:
-        sa.event.remove(db.engine, "before_cursor_execute", hear)
     address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, cursor_factory=psycopg.ClientCursor) as connection:
-        for statement, parameters in heard:
-            if re.match(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", statement):
-                row = connection.execute(
-                    f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}".encode(), parameters or None
-                ).fetchone()
+        for sent in heard:
+            if re.match(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", sent.sql):
+                explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sent.sql}"
+                row = connection.execute(explain.encode(), sent.values).fetchone()
                 assert row is not None
-                yield statement, row[0][0]["Plan"]
+                yield sent.sql, row[0][0]["Plan"]
         connection.rollback()
 
 

@@ -3,13 +3,16 @@
 import hashlib
 import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cache
+from typing import NamedTuple
 
 from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import bindparam, exists, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from ticketdesk import reading
 from ticketdesk.accounts.passwords import hash_password, verify_password
 from ticketdesk.core import clock
 from ticketdesk.core.errors import Conflict, FieldFault, Forbidden, Invalid, Unauthenticated
@@ -142,26 +145,41 @@ def revoke_token(token: ApiToken) -> None:
     token.revoked_at = token.revoked_at or clock.now()
 
 
-def token_holder(secret: str) -> ApiToken:
-    """The token with this secret.
+class Holder(NamedTuple):
+    """A program that has shown a valid token."""
+
+    id: int
+    name: str
+    scope: str
+    used_at: datetime | None
+
+
+@cache
+def _holder() -> reading.Statement:
+    known = ApiToken.token_hash == bindparam("token_hash")
+    return reading.compiled(
+        select(ApiToken.id, ApiToken.name, ApiToken.scope, ApiToken.used_at).where(known, ApiToken.revoked_at.is_(None))
+    )
+
+
+def token_holder(secret: str) -> Holder:
+    """Who holds the token with this secret; asked for each request, so that a revoked one stops at once.
 
     Raises:
-        Unauthenticated: there is none, or it was revoked.
+        Unauthenticated: there is no such token, or it was revoked.
     """
-    token = db.session.scalar(
-        select(ApiToken).where(ApiToken.token_hash == _digest(secret), ApiToken.revoked_at.is_(None))
-    )
-    if token is None:
+    found = reading.rows(_holder(), token_hash=_digest(secret))
+    if not found:
         raise Unauthenticated("This token is not valid; make one in the console under API tokens.")
-    return token
+    return Holder._make(found[0])
 
 
-def note_token_use(token: ApiToken) -> bool:
+def note_token_use(holder: Holder) -> bool:
     """Remember when a token was last used, to the hour so that reading stays reading; says whether it wrote."""
     moment = clock.now()
-    if token.used_at is not None and moment - token.used_at < timedelta(hours=1):
+    if holder.used_at is not None and moment - holder.used_at < timedelta(hours=1):
         return False
-    token.used_at = moment
+    db.session.execute(update(ApiToken).where(ApiToken.id == holder.id).values(used_at=moment))
     return True
 
 

@@ -13,13 +13,12 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import Row
 
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.tickets.rows import Listed
 
-AnyRow = Row[*tuple[Any, ...]]
 Word = Category | Priority | Status
 
 # The words of a field in their order, and how a cursor names each.
@@ -94,11 +93,11 @@ def position_of(row: Any, sort: Sort) -> Position:
 class Page:
     """One page of rows; ``next`` is the cursor of the page behind it, if there is one."""
 
-    rows: Sequence[AnyRow]
+    rows: Sequence[Listed]
     next: str | None
 
 
-def cut(rows: Sequence[AnyRow], limit: int, sort: Sort) -> Page:
+def cut(rows: Sequence[Listed], limit: int, sort: Sort) -> Page:
     """The page that these rows make, of which there is one more than the limit where another page follows."""
     return Page(rows[:limit], _write_cursor(rows[limit - 1], sort) if len(rows) > limit else None)
 
@@ -123,7 +122,7 @@ def read_cursor(cursor: str, sort: Sort) -> Position:
         raise Invalid(fault) from None
 
 
-def _write_cursor(row: AnyRow, sort: Sort) -> str:
+def _write_cursor(row: Listed, sort: Sort) -> str:
     first = [_KEYS[sort.field][getattr(row, sort.field)]] if sort.words else []
     parts = [sort, *first, getattr(row, sort.moment), row.id]
     return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")

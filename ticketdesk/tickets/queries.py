@@ -6,18 +6,20 @@ passed over are never counted.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     BindParameter,
     ColumnElement,
+    DateTime,
     Integer,
     Select,
     String,
@@ -34,8 +36,9 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.orm import Bundle, InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute
 
+from ticketdesk import reading
 from ticketdesk.core.errors import NotFound
 from ticketdesk.core.vocabulary import Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
@@ -43,7 +46,8 @@ from ticketdesk.models import Event, EventKind, Staff, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.search.query import matching
 from ticketdesk.tickets import counters
-from ticketdesk.tickets.pages import AnyRow, Page, Position, Sort, cut, position_of, read_cursor
+from ticketdesk.tickets.pages import Page, Position, Sort, cut, position_of, read_cursor
+from ticketdesk.tickets.rows import LISTED, Listed, listed
 from ticketdesk.tickets.workflow import ACTIVE
 
 __all__ = ["PAGE_MAX", "PAGE_SIZE", "Assignee", "Filter", "Page", "Sort"]
@@ -118,48 +122,10 @@ class Filter:
         return self == kinds and not self.snoozed
 
 
-class Person(NamedTuple):
-    """A ticket's assignee, as lists show them."""
-
-    id: int
-    name: str
-    email: str
-
-
-class _PersonColumns(Bundle[Any]):
-    """The assignee's columns as one attribute of a row, None where there is nobody."""
-
-    def create_row_processor(
-        self, query: Any, procs: Sequence[Callable[[Any], Any]], labels: Sequence[str]
-    ) -> Callable[[Any], Person | None]:
-        read_id, *read_rest = procs
-        return lambda row: None if (who := read_id(row)) is None else Person(who, *(read(row) for read in read_rest))
-
-
-_assignee = aliased(Staff, name="assignee")
-_ROWS = select(
-    Ticket.id,
-    Ticket.title,
-    Ticket.description,
-    Ticket.requester_name,
-    Ticket.requester_email,
-    Ticket.category,
-    Ticket.category_set_by,
-    Ticket.priority,
-    Ticket.priority_set_by,
-    Ticket.status,
-    Ticket.tags,
-    Ticket.snoozed_until,
-    Ticket.first_response_at,
-    Ticket.resolved_at,
-    Ticket.rating,
-    Ticket.rating_comment,
-    Ticket.rated_at,
-    Ticket.version,
-    Ticket.created_at,
-    Ticket.updated_at,
-    _PersonColumns("assignee", _assignee.id, _assignee.name, _assignee.email),
-).outerjoin(_assignee, _assignee.id == Ticket.assignee_id)
+# Where a page begins and how long it is, left open so that all pages of a list are one statement.
+_MOMENT = bindparam("moment", None, type_=DateTime(timezone=True))
+_ID = bindparam("id", None, type_=BigInteger)
+_MOST = bindparam("most", 0, type_=Integer)
 
 
 def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -> Page:
@@ -172,13 +138,7 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
         Invalid: the cursor is not one that a list in this order gave out.
     """
     after = None if cursor is None else read_cursor(cursor, wanted.sort)
-    _plan_for_values(wanted)
-    rows: list[AnyRow] = []
-    for group, start in _groups(wanted, after):
-        rows += db.session.execute(_listed(group, start, limit + 1 - len(rows))).all()
-        if len(rows) > limit:
-            break
-    return cut(rows, limit, wanted.sort)
+    return cut(_first(wanted, after, limit + 1), limit, wanted.sort)
 
 
 def neighbours(wanted: Filter, ticket: Ticket) -> tuple[int | None, int | None]:
@@ -190,11 +150,26 @@ def neighbours(wanted: Filter, ticket: Ticket) -> tuple[int | None, int | None]:
 
 
 def _next(wanted: Filter, ticket: Ticket) -> int | None:
-    _plan_for_values(wanted)
-    for group, start in _groups(wanted, position_of(ticket, wanted.sort)):
-        if row := db.session.execute(_listed(group, start, 1)).first():
-            return int(row.id)
-    return None
+    found = _first(wanted, position_of(ticket, wanted.sort), 1)
+    return found[0].id if found else None
+
+
+def _first(wanted: Filter, after: Position | None, most: int) -> list[Listed]:
+    """The first rows of a list behind the position."""
+    found: list[Listed] = []
+    for group, start in _groups(wanted, after):
+        place = {"moment": start.moment, "id": start.id} if start else {}
+        statement = _prepared(group, behind_position=start is not None)
+        found += map(listed, reading.rows(statement, most=most - len(found), **place))
+        if len(found) == most:
+            break
+    return found
+
+
+@lru_cache(maxsize=256)
+def _prepared(wanted: Filter, *, behind_position: bool) -> reading.Statement:
+    """The statement of a list, kept because making it takes longer than PostgreSQL takes to answer it."""
+    return reading.compiled(_listed(wanted, behind_position=behind_position), plan_for_values=_hangs_on_values(wanted))
 
 
 def count(wanted: Filter, *, most: int) -> int:
@@ -270,8 +245,12 @@ def _plan_for_values(*wanted: Filter) -> None:
     the list until a page is full; a plan made for any word reads a million
     tickets for a rare one.
     """
-    if any(each.search or each.tag for each in wanted):
+    if any(map(_hangs_on_values, wanted)):
         db.session.execute(_CUSTOM_PLANS)
+
+
+def _hangs_on_values(wanted: Filter) -> bool:
+    return bool(wanted.search or wanted.tag)
 
 
 def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Position | None]]:
@@ -291,23 +270,23 @@ def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Po
             yield replace(wanted, **only), after if after and after.word == word else None
 
 
-def _listed(wanted: Filter, after: Position | None, most: int) -> AnySelect:
+def _listed(wanted: Filter, *, behind_position: bool) -> AnySelect:
     """The first rows of a list, or of one group of it, behind the position."""
     moment = Ticket.created_at if wanted.sort.moment == "created_at" else Ticket.updated_at
 
     def first(statement: AnySelect, moment: Any, ticket_id: Any, *leading: Any) -> AnySelect:
         down = wanted.sort.descending
-        return statement.order_by(*(key.desc() if down else key for key in (*leading, moment, ticket_id))).limit(most)
+        return statement.order_by(*(key.desc() if down else key for key in (*leading, moment, ticket_id))).limit(_MOST)
 
     def behind(statement: AnySelect) -> AnySelect:
-        if after is None:
+        if not behind_position:
             return statement
-        here, there = tuple_(moment, Ticket.id), tuple_(after.moment, after.id)
+        here, there = tuple_(moment, Ticket.id), tuple_(_MOMENT, _ID)
         return statement.where(here < there if wanted.sort.descending else here > there)
 
     stretches = list(_stretches(wanted))
     if not stretches:
-        return first(behind(_filtered(_ROWS, wanted)), moment, Ticket.id)
+        return first(behind(_filtered(LISTED, wanted)), moment, Ticket.id)
     parts = []
     for stretch in stretches:
         inside = select(Ticket.id, moment.label("moment")).where(*stretch.conditions).correlate(stretch.values)
@@ -315,7 +294,7 @@ def _listed(wanted: Filter, after: Position | None, most: int) -> AnySelect:
         parts.append(select(found.c.id, found.c.moment).select_from(stretch.values.join(found, true())))
     merged = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
     page = first(select(merged.c.id), merged.c.moment, merged.c.id).subquery()
-    return first(_ROWS.join(page, page.c.id == Ticket.id), moment, Ticket.id)
+    return first(LISTED.join(page, page.c.id == Ticket.id), moment, Ticket.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,13 @@
 """The one JSON face of tickets, messages and events, for the API, webhooks and exports alike."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from ticketdesk.ai.suggest import Suggestion
 from ticketdesk.models import Event, Message, Ticket, classified_by, reference_of
+from ticketdesk.tickets.rows import Listed
 
 
-class TicketColumns(Protocol):
-    """What a ticket's JSON is made from: a `Ticket`, or a list's row with the same columns."""
-
-    id: Any
-    title: Any
-    description: Any
-    requester_name: Any
-    requester_email: Any
-    category: Any
-    category_set_by: Any
-    priority: Any
-    priority_set_by: Any
-    status: Any
-    assignee: Any
-    tags: Any
-    snoozed_until: Any
-    first_response_at: Any
-    resolved_at: Any
-    rating: Any
-    rating_comment: Any
-    rated_at: Any
-    created_at: Any
-    updated_at: Any
-
-
-def ticket(row: TicketColumns) -> dict[str, Any]:
+def ticket(row: Ticket | Listed) -> dict[str, Any]:
     """A ticket as JSON values; times stay datetimes for the encoder."""
     return {
         "id": row.id,

@@ -1,0 +1,69 @@
+"""The door for reads: which connection it takes, and what it does when that one is dead."""
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from tests.conftest import opened, settings_for
+from tests.factories import make_ticket
+from tests.statements import listening
+from ticketdesk import create_app, reading
+from ticketdesk.extensions import db
+from ticketdesk.models import Ticket
+
+PID = reading.compiled(sa.select(sa.func.pg_backend_pid()))
+
+
+def test_it_reads_what_the_transaction_at_hand_wrote(app: Flask) -> None:
+    ticket = make_ticket()
+    ticket.title = "Changed, and not yet flushed"
+    title = reading.compiled(sa.select(Ticket.title).where(Ticket.id == sa.bindparam("id", None)))
+    assert reading.rows(title, id=ticket.id) == [("Changed, and not yet flushed",)]
+
+
+def test_a_request_never_holds_two_connections(plain_app: Flask) -> None:
+    with plain_app.app_context():
+        mine = db.session.scalar(sa.text("SELECT pg_backend_pid()"))
+        assert reading.rows(PID) == [(mine,)]
+        assert db.engine.pool.checkedout() == 1  # type: ignore[attr-defined]
+
+
+def test_without_a_transaction_it_sends_the_statement_alone(plain_app: Flask) -> None:
+    with plain_app.app_context(), listening(db.engine) as heard:
+        reading.rows(PID)
+        assert [(sent.sql, sent.alone) for sent in heard] == [(PID.sql.decode(), True)]
+        assert db.session.scalar(sa.text("SHOW transaction_isolation"))
+        assert not heard[-1].alone, "The connection went back as it had been."
+
+
+def test_a_connection_that_dies_meanwhile_is_replaced_once(committed_url: str) -> None:
+    with opened(create_app(settings_for(committed_url))) as app, app.app_context():
+        [(pid,)] = reading.rows(PID)
+        killing = psycopg.connect(committed_url.replace("+psycopg", ""), autocommit=True)
+        deaths = [1]
+
+        @sa.event.listens_for(db.engine, "checkout")
+        def kill(connection: psycopg.Connection[object], *_: object) -> None:
+            if deaths[0]:
+                deaths[0] -= 1
+                killing.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+
+        with killing:
+            [(fresh,)] = reading.rows(PID)
+            assert fresh != pid
+            deaths[0] = 2
+            with pytest.raises(OperationalError, match="terminat"):
+                reading.rows(PID)
+            assert reading.rows(PID)
+
+
+def test_a_statement_over_its_time_is_told_and_leaves_a_usable_connection(plain_app: Flask) -> None:
+    with plain_app.app_context():
+        [(pid,)] = reading.rows(PID)
+        reading.rows(reading.compiled(sa.select(sa.func.set_config("statement_timeout", "20", False))))
+        with pytest.raises(OperationalError, match="statement timeout"):
+            reading.rows(reading.compiled(sa.select(sa.func.pg_sleep(5))))
+        assert reading.rows(PID) == [(pid,)]
+        db.engine.dispose()

@@ -1,0 +1,96 @@
+"""The door for reads: one statement, its rows as plain tuples.
+
+What only reads needs no transaction, no unit of work and no entities, and each
+of them costs a list more than its SQL does. So a hot read is compiled once, is
+sent in autocommit in a single round trip, and comes back as the driver made it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Select, make_url
+from sqlalchemy.exc import OperationalError
+
+from ticketdesk.extensions import db
+
+Row = tuple[Any, ...]
+
+_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A compiled SELECT with the values it was written with."""
+
+    sql: bytes
+    values: Mapping[str, Any]
+    plan_for_values: bool
+
+
+def compiled(select: Select[*tuple[Any, ...]], *, plan_for_values: bool = False) -> Statement:
+    """The statement as it goes to the driver; keep it, because compiling costs more than sending.
+
+    ``plan_for_values`` has PostgreSQL plan it anew each time, where a value decides
+    which plan is good: one that is not prepared is planned with its values in sight.
+    """
+    text = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return Statement(text.string.encode(), text.params, plan_for_values)
+
+
+def rows(statement: Statement, **values: Any) -> list[Row]:
+    """The rows of the statement, with ``values`` for its parameters that have none yet.
+
+    A request that has begun a transaction reads on its connection, and so sees what
+    it wrote and never holds two. Else a connection is borrowed for this statement;
+    one that turns out to be dead is replaced, once, because reading twice is harmless.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database cannot answer.
+    """
+    given = {**statement.values, **values}
+    if (held := _held()) is not None:
+        return _fetch(_driver(held), statement, given)
+    first = True
+    while True:
+        borrowed = db.engine.raw_connection()
+        driver: psycopg.Connection[Row] = borrowed.driver_connection  # type: ignore[assignment]
+        try:
+            driver.autocommit = True
+            found = _fetch(driver, statement, given)
+            driver.autocommit = False
+            return found
+        except OperationalError:
+            if not driver.closed:
+                driver.autocommit = False
+                raise
+            borrowed.invalidate()
+            if not first:
+                raise
+            first = False
+        finally:
+            borrowed.close()
+
+
+def _fetch(driver: "psycopg.Connection[Row]", statement: Statement, values: dict[str, Any]) -> list[Row]:
+    prepare = False if statement.plan_for_values else None
+    try:
+        with driver.cursor() as cursor:
+            return cursor.execute(statement.sql, values, prepare=prepare).fetchall()
+    except psycopg.OperationalError as error:
+        # As SQLAlchemy tells it, so that what handles errors needs to know one kind.
+        raise OperationalError(statement.sql.decode(), None, error) from error
+
+
+def _held() -> Connection | None:
+    """The connection of the transaction at hand. Tests put theirs into the engine's place."""
+    if db.session.registry.has() and db.session().in_transaction():
+        db.session.flush()
+        return db.session.connection()
+    return db.engine if isinstance(db.engine, Connection) else None
+
+
+def _driver(held: Connection) -> "psycopg.Connection[Row]":
+    driver: psycopg.Connection[Row] = held.connection.driver_connection  # type: ignore[assignment]
+    return driver

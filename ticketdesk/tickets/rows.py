@@ -1,0 +1,59 @@
+"""A ticket as lists show it: the columns that are read, and the row they make."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from ticketdesk.models import Staff, Ticket
+
+
+class Person(NamedTuple):
+    """A ticket's assignee, as lists show them."""
+
+    id: int
+    name: str
+    email: str
+
+
+class Listed(NamedTuple):
+    """One row of a list; its fields are named after the ticket's."""
+
+    id: int
+    title: str
+    description: str
+    requester_name: str | None
+    requester_email: str | None
+    category: str
+    category_set_by: str
+    priority: str
+    priority_set_by: str
+    status: str
+    tags: list[str]
+    snoozed_until: datetime | None
+    first_response_at: datetime | None
+    resolved_at: datetime | None
+    rating: str | None
+    rating_comment: str | None
+    rated_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    assignee: Person | None
+
+
+_COLUMNS = Listed._fields[:-1]
+_assignee = aliased(Staff, name="assignee")
+
+LISTED = select(*(getattr(Ticket, name) for name in _COLUMNS), _assignee.id, _assignee.name, _assignee.email).outerjoin(
+    _assignee, _assignee.id == Ticket.assignee_id
+)
+"""Reads what `listed` makes a row of."""
+
+
+def listed(row: Sequence[Any]) -> Listed:
+    """What `LISTED` read of one ticket."""
+    end = len(_COLUMNS)
+    return Listed._make((*row[:end], None if row[end] is None else Person(*row[end:])))
