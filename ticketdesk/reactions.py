@@ -16,10 +16,14 @@ def classify_later(event: Event, ticket: Ticket) -> None:
 
 REACTIONS: dict[EventKind, tuple[Reaction, ...]] = {
     EventKind.CREATED: (classify_later, letters.receipt),
-    EventKind.TITLE_CHANGED: (confirmations.note_new_text,),
+    EventKind.TITLE_CHANGED: (confirmations.learn_anew,),
     EventKind.CATEGORY_CHANGED: (confirmations.confirm_category,),
     EventKind.PRIORITY_CHANGED: (confirmations.confirm_priority,),
     EventKind.STATUS_CHANGED: (confirmations.confirm_resolved, letters.status),
     EventKind.REPLIED: (letters.reply,),
     EventKind.ASSIGNED: (letters.assignment,),
+    EventKind.MERGED: (confirmations.learn_anew,),
+    EventKind.UNMERGED: (confirmations.learn_anew,),
+    EventKind.TRASHED: (confirmations.learn_anew,),
+    EventKind.RESTORED: (confirmations.learn_anew,),
 }

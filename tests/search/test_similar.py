@@ -42,6 +42,13 @@ def test_a_ticket_is_not_similar_to_itself_and_scores_go_down(plant: Plant) -> N
         assert all(0 < score <= 1 for score in scores)
 
 
+def test_what_is_gone_is_similar_to_nothing(plant: Plant) -> None:
+    one, other = plant([("Flux capacitor burns", "Since the update."), ("Help", "My flux capacitors are burning!")])
+    assert other in [each.ticket_id for each in similar(one)]
+    db.session.execute(sa.text("UPDATE ticket SET gone_at = now() WHERE id = :id"), {"id": other})
+    assert other not in [each.ticket_id for each in similar(one)]
+
+
 def test_what_is_shared_is_told_and_stands_in_both(plant: Plant) -> None:
     one, other = plant([("Flux capacitor burns", "Since the update."), ("Help", "My flux capacitors are burning!")])
     (found, *_) = similar(one)

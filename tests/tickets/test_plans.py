@@ -36,7 +36,7 @@ BUFFERS_MOST = SORTED_MOST + 500
 
 FILL = """
 INSERT INTO ticket (title, description, requester_email, category, priority, status, assignee_id, tags,
-                    created_at, updated_at)
+                    created_at, updated_at, gone_at)
 SELECT 'Ticket ' || md5(n::text),
        CASE WHEN n % 7 = 0 THEN 'printer ' ELSE '' END || CASE WHEN n % 401 = 0 THEN 'walrus ' ELSE '' END
            || CASE WHEN n % 9 = 0 THEN 'on fire' ELSE 'on a desk' END || ' lonely' || n,
@@ -47,7 +47,8 @@ SELECT 'Ticket ' || md5(n::text),
             WHEN n % 500 = 0 THEN 'open' WHEN n % 5 = 0 THEN 'resolved' ELSE 'closed' END,
        CASE WHEN n % 3 > 0 THEN (SELECT min(id) FROM staff) + n % 3 - 1 END,
        CASE WHEN n % 10 = 0 THEN ARRAY['vip'] WHEN n % 999 = 0 THEN ARRAY['recall'] ELSE ARRAY[]::varchar[] END,
-       now() - make_interval(mins => 10 * (100000 - n)), now() - make_interval(mins => 9 * (100000 - n))
+       now() - make_interval(mins => 10 * (100000 - n)), now() - make_interval(mins => 9 * (100000 - n)),
+       CASE WHEN n % 50 = 7 THEN now() END
 FROM generate_series(1, 100000) AS n
 """
 EVENTS = """

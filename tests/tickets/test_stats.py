@@ -25,11 +25,19 @@ INSERT = sa.text(
 CHANGE = sa.text("UPDATE ticket SET status = :status, category = :category WHERE id % :modulus = 0")
 MOVE = sa.text("UPDATE ticket SET created_at = created_at - make_interval(days => :age) WHERE id % :modulus = 0")
 DELETE = sa.text("DELETE FROM ticket WHERE id % :modulus = 0")
+TRASH = sa.text("UPDATE ticket SET gone_at = now() WHERE id % :modulus = 0")
+MERGE = sa.text(
+    "UPDATE ticket SET gone_at = now(), merged_into_id = (SELECT max(id) FROM ticket) WHERE id % :modulus = 0"
+    " AND id < (SELECT max(id) FROM ticket)"
+)
+COME_BACK = sa.text("UPDATE ticket SET gone_at = NULL, merged_into_id = NULL, status = :status WHERE id % :modulus = 0")
 
 STEPS = st.lists(
     st.fixed_dictionaries(
         {
-            "do": st.sampled_from(["insert", "insert", "change", "move", "delete", "fold"]),
+            "do": st.sampled_from(
+                ["insert", "insert", "change", "move", "trash", "merge", "come back", "delete", "fold"]
+            ),
             "category": st.sampled_from(list(Category)),
             "priority": st.sampled_from(list(Priority)),
             "status": st.sampled_from(list(Status)),
@@ -52,12 +60,21 @@ def carry_out(step: dict[str, Any]) -> None:
             db.session.execute(CHANGE, step)
         case "move":
             db.session.execute(MOVE, step)
+        case "trash":
+            db.session.execute(TRASH, step)
+        case "merge":
+            db.session.execute(MERGE, step)
+        case "come back":
+            db.session.execute(COME_BACK, step)
         case "delete":
+            db.session.execute(sa.text("UPDATE ticket SET merged_into_id = NULL"))
             db.session.execute(DELETE, step)
 
 
 def by(column: str) -> dict[str, int]:
-    rows = db.session.execute(sa.text(f"SELECT {column} AS word, count(*) AS tickets FROM ticket GROUP BY 1"))
+    rows = db.session.execute(
+        sa.text(f"SELECT {column} AS word, count(*) AS tickets FROM ticket WHERE gone_at IS NULL GROUP BY 1")
+    )
     return {row.word: row.tickets for row in rows}
 
 
@@ -79,7 +96,8 @@ def test_after_any_history_they_are_exact(app: Flask) -> None:
             assert without_zeros(found.by_category) == by("category")
             days = db.session.execute(
                 sa.text(
-                    "SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS tickets FROM ticket GROUP BY 1"
+                    "SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS tickets FROM ticket"
+                    " WHERE gone_at IS NULL GROUP BY 1"
                 )
             )
             expected = {row.day: row.tickets for row in days}

@@ -42,8 +42,8 @@ def confirm_resolved(event: Event, ticket: Ticket) -> None:
         )
 
 
-def note_new_text(event: Event, ticket: Ticket) -> None:
-    """A confirmed ticket with another title is another text to learn; the update's trigger tells the readers."""
+def learn_anew(event: Event, ticket: Ticket) -> None:
+    """A confirmed ticket that is renamed, goes or comes back is to be read again; a trigger tells the readers."""
     db.session.execute(
         update(Confirmation).where(Confirmation.ticket_id == ticket.id).values(ticket_id=Confirmation.ticket_id)
     )

@@ -88,7 +88,9 @@ _TODAY = text(
 )
 _LEARNED = text(
     """
-    SELECT (SELECT count(*) FROM (SELECT FROM confirmation LIMIT :most) AS remembered) AS tickets,
+    SELECT (SELECT count(*) FROM (
+            SELECT FROM confirmation WHERE num_nonnulls(category, priority) > 0 LIMIT :most
+        ) AS remembered) AS tickets,
         (SELECT changed_at FROM confirmation ORDER BY changed_in DESC, changed_at DESC LIMIT 1) AS last_at
     """
 )

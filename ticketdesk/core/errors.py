@@ -27,6 +27,10 @@ class NotFound(DomainError):
     """There is no such thing, or it is not the caller's to see: the answer is the same."""
 
 
+class Gone(DomainError):
+    """There was such a thing, and the caller was allowed to see it."""
+
+
 class Unauthenticated(DomainError):
     """Nobody is signed in, or the token is not valid."""
 

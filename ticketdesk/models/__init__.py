@@ -1,6 +1,7 @@
 """The one model layer: tables and constraints, no queries, no commits."""
 
 from ticketdesk.models.account import ApiToken, Role, Scope, Staff
+from ticketdesk.models.act import Act, ActKind
 from ticketdesk.models.canned_reply import CannedReply
 from ticketdesk.models.confirmation import Confirmation
 from ticketdesk.models.desk_work import Draft, Presence, SavedView
@@ -15,6 +16,8 @@ from ticketdesk.models.tag import Tag
 from ticketdesk.models.ticket import Ticket, classified_by, reference_of
 
 __all__ = [
+    "Act",
+    "ActKind",
     "AiSuggestion",
     "ApiToken",
     "CallCount",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, FetchedValue, ForeignKey, Index
+from sqlalchemy import BigInteger, DateTime, FetchedValue, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ticketdesk.core.vocabulary import Category, Priority
@@ -11,7 +11,7 @@ from ticketdesk.models.columns import one_of, word
 
 
 class Confirmation(Base):
-    """The labels of a ticket that staff stand behind; null where they have decided nothing.
+    """The labels of a ticket that staff stand behind; null where they have decided nothing, or have undone it.
 
     A trigger keeps both stamps on every insert and update, so that every way to
     change a row counts. ``changed_in`` is the id of the changing transaction: by
@@ -30,6 +30,5 @@ class Confirmation(Base):
     __table_args__ = (
         one_of("category", Category),
         one_of("priority", Priority),
-        CheckConstraint("category IS NOT NULL OR priority IS NOT NULL", name="decides_something"),
         Index("ix_confirmation_changed_in", "changed_in"),
     )

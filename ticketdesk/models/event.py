@@ -27,16 +27,24 @@ class EventKind(StrEnum):
     SNOOZED = "ticket.snoozed"
     WOKEN = "ticket.woken"
     RATED = "ticket.rated"
+    MERGED = "ticket.merged"
+    UNMERGED = "ticket.unmerged"
+    TRASHED = "ticket.trashed"
+    RESTORED = "ticket.restored"
+    UNDONE = "ticket.undone"
 
 
 class Event(Base):
-    """One thing that happened, append-only: a trigger refuses UPDATE and DELETE.
+    """One thing that happened, append-only: a trigger refuses UPDATE and DELETE, but for a purge of the trash.
 
     ``data`` holds ``from`` and ``to`` where a field changed, and ``set_by`` where
     an engine or a person chose it; of an assignment also ``from_id`` and ``to_id``.
     Of a reply or a note it holds the ``message``'s id and never its text, because
     events are read by more people than notes are. Of a rating it says in the same
-    way only whether it was ``commented``.
+    way only whether it was ``commented``. Merging two tickets and taking
+    them apart is an event of both: the one that goes names the ``survivor``'s id, and
+    the survivor the ``tickets``' ids and the ``tags`` it gained or lost. Of an undo it
+    holds the ``act``'s kind, and ``fields`` with ``from`` and ``to`` of each.
     """
 
     __tablename__ = "event"

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ticketdesk.core.actors import ActorKind
@@ -39,12 +39,15 @@ class Message(Base):
     ``body`` is Markdown as it was written. ``message_id`` is the Message-ID of
     RFC 5322, given at once so that mails about it can refer to each other.
     A trigger adds each new message to its ticket's ``search_vector``.
+    ``home_ticket_id`` is the ticket that the message was written on, where merging
+    has moved it to another one.
     """
 
     __tablename__ = "message"
 
     id: Mapped[big_id]
     ticket_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("ticket.id"))
+    home_ticket_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("ticket.id"))
     kind: Mapped[word]
     channel: Mapped[word]
     author_kind: Mapped[word]
@@ -62,4 +65,5 @@ class Message(Base):
         CheckConstraint("kind = 'reply' OR author_kind <> 'customer'", name="note_from_desk"),
         CheckConstraint("message_id ~ '^<[^<>@[:space:]]+@[^<>@[:space:]]+>$'", name="message_id_form"),
         Index("ix_message_ticket", "ticket_id", "id"),
+        Index("ix_message_home", "home_ticket_id", postgresql_where=text("home_ticket_id IS NOT NULL")),
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     FetchedValue,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR, UUID
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ticketdesk.core.vocabulary import (
@@ -45,6 +47,7 @@ COMMENT_MAX = 2_000
 # Active tickets whose category neither a person nor an engine has chosen.
 NEEDS_TRIAGE = "category_set_by = 'default' AND status IN ('open', 'in_progress')"
 
+_PRESENT = text("gone_at IS NULL")
 _HUMANS = frozenset(who for who in SetBy if who.is_human)
 
 
@@ -71,7 +74,9 @@ class Ticket(Base):
     the ticket was last resolved or closed, and null while it is neither.
     ``snoozed_until`` is null unless the ticket sleeps. ``rating`` is what the
     requester last said of the help they got, with ``rating_comment`` if they said
-    more; both outlive a reopening.
+    more; both outlive a reopening. ``gone_at`` is when the ticket was merged into
+    another one, which ``merged_into_id`` then names, or put into the trash; what is
+    not `present` shows in no list, count, figure or search.
     """
 
     __tablename__ = "ticket"
@@ -95,6 +100,8 @@ class Ticket(Base):
     rating: Mapped[word | None]
     rating_comment: Mapped[str | None] = mapped_column(Text)
     rated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    gone_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    merged_into_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("ticket.id"))
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"), server_onupdate=FetchedValue())
     created_at: Mapped[created_moment]
     updated_at: Mapped[created_moment] = mapped_column(server_onupdate=FetchedValue())
@@ -121,30 +128,64 @@ class Ticket(Base):
             "(rating IS NULL) = (rated_at IS NULL) AND (rating_comment IS NULL OR rating IS NOT NULL)",
             name="rated_when",
         ),
+        CheckConstraint(
+            "merged_into_id IS NULL OR (gone_at IS NOT NULL AND merged_into_id <> id)", name="merged_is_gone"
+        ),
         # All ascending: read backwards they give the newest first, for all tickets or for one stretch of the leading
-        # columns. Filters and orders by a word are merged from such stretches, of which there are few.
-        Index("ix_ticket_created", "created_at", "id"),
-        Index("ix_ticket_updated", "updated_at", "id"),
-        Index("ix_ticket_kind_created", "category", "priority", "status", "created_at", "id"),
-        Index("ix_ticket_kind_updated", "category", "priority", "status", "updated_at", "id"),
-        Index("ix_ticket_requester", text("lower(requester_email)"), "created_at", "id"),
-        Index("ix_ticket_assignee", "assignee_id", "status", "created_at", "id"),
-        Index("ix_ticket_assignee_updated", "assignee_id", "status", "updated_at", "id"),
+        # columns. Filters and orders by a word are merged from such stretches, of which there are few. They hold what
+        # is present, so a full trash slows no list down.
+        Index("ix_ticket_created", "created_at", "id", postgresql_where=_PRESENT),
+        Index("ix_ticket_updated", "updated_at", "id", postgresql_where=_PRESENT),
+        Index(
+            "ix_ticket_kind_created", "category", "priority", "status", "created_at", "id", postgresql_where=_PRESENT
+        ),
+        Index(
+            "ix_ticket_kind_updated", "category", "priority", "status", "updated_at", "id", postgresql_where=_PRESENT
+        ),
+        Index("ix_ticket_requester", text("lower(requester_email)"), "created_at", "id", postgresql_where=_PRESENT),
+        Index("ix_ticket_assignee", "assignee_id", "status", "created_at", "id", postgresql_where=_PRESENT),
+        Index("ix_ticket_assignee_updated", "assignee_id", "status", "updated_at", "id", postgresql_where=_PRESENT),
         Index("ix_ticket_tags", "tags", postgresql_using="gin"),
-        Index("ix_ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL")),
+        Index(
+            "ix_ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL AND gone_at IS NULL")
+        ),
         Index(
             "ix_ticket_triage_created",
             *("category", "priority", "status", "created_at", "id"),
-            postgresql_where=text(NEEDS_TRIAGE),
+            postgresql_where=text(f"{NEEDS_TRIAGE} AND gone_at IS NULL"),
         ),
         Index(
             "ix_ticket_triage_updated",
             *("category", "priority", "status", "updated_at", "id"),
-            postgresql_where=text(NEEDS_TRIAGE),
+            postgresql_where=text(f"{NEEDS_TRIAGE} AND gone_at IS NULL"),
         ),
-        Index("ix_ticket_rated", "rated_at", "rating", postgresql_where=text("rated_at IS NOT NULL")),
+        Index(
+            "ix_ticket_rated", "rated_at", "rating", postgresql_where=text("rated_at IS NOT NULL AND gone_at IS NULL")
+        ),
         Index("ix_ticket_search", "search_vector", postgresql_using="gin"),
+        Index(
+            "ix_ticket_trash",
+            "gone_at",
+            "id",
+            postgresql_where=text("gone_at IS NOT NULL AND merged_into_id IS NULL"),
+        ),
+        Index("ix_ticket_merged", "merged_into_id", postgresql_where=text("merged_into_id IS NOT NULL")),
     )
+
+    @hybrid_property
+    def present(self) -> bool:
+        """Whether the ticket is neither merged into another one nor in the trash."""
+        return self.gone_at is None
+
+    @present.inplace.expression
+    @classmethod
+    def _present(cls) -> ColumnElement[bool]:
+        return cls.gone_at.is_(None)
+
+    @property
+    def in_trash(self) -> bool:
+        """Whether the ticket was deleted and can still be restored."""
+        return self.gone_at is not None and self.merged_into_id is None
 
     @property
     def reference(self) -> str:

@@ -36,7 +36,7 @@ _HOUR = text(
     f"""
     WITH newest AS (
         SELECT id, created_at, search_vector FROM ticket
-        WHERE created_at > :since AND created_at <= :now ORDER BY created_at DESC LIMIT :most
+        WHERE created_at > :since AND created_at <= :now AND gone_at IS NULL ORDER BY created_at DESC LIMIT :most
     )
     SELECT id, created_at, lexeme, {STEM} AS stem
     FROM newest LEFT JOIN LATERAL (
@@ -44,11 +44,14 @@ _HOUR = text(
     ) AS telling ON true
     """  # noqa: S608  (put together from constants)
 )
-_WEEK_TICKETS = text("SELECT count(*) FROM ticket WHERE created_at > :since AND created_at <= :until")
+_WEEK_TICKETS = text(
+    "SELECT count(*) FROM ticket WHERE created_at > :since AND created_at <= :until AND gone_at IS NULL"
+)
 _WEEK = text(
     f"""
     WITH sampled AS MATERIALIZED (
-        SELECT id FROM ticket WHERE created_at > :since AND created_at <= :until AND id % :every = 0
+        SELECT id FROM ticket
+        WHERE created_at > :since AND created_at <= :until AND gone_at IS NULL AND id % :every = 0
     )
     SELECT CAST(NULL AS text) AS stem, count(*) AS tickets FROM sampled
     UNION ALL

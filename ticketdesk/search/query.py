@@ -2,7 +2,7 @@
 
 import re
 
-from sqlalchemy import ColumnElement, Text, cast, func, literal, or_, text
+from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, or_, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from ticketdesk.models import Ticket
@@ -25,7 +25,8 @@ def matching(typed: str) -> ColumnElement[bool] | None:
 
     Words must all occur; ``"…"`` is a phrase, ``or`` and ``-`` work as in a web
     search, and the last word also counts as a beginning. Case and accents do not
-    matter. A reference such as TD-1042 also finds that ticket itself.
+    matter. A reference such as TD-1042 also finds that ticket itself, or the one
+    that it was merged into.
     Only the first 500 characters are read.
     """
     typed = typed.replace("\x00", " ")[:QUERY_MAX].encode("utf-8", "replace").decode("utf-8")
@@ -34,7 +35,7 @@ def matching(typed: str) -> ColumnElement[bool] | None:
     words = Ticket.search_vector.op("@@")(_tsquery(typed))
     reference = _REFERENCE.fullmatch(typed)
     if reference and int(reference[1]) <= BIGINT_MAX:
-        return or_(Ticket.id == int(reference[1]), words)
+        return or_(Ticket.id == func.ticket_survivor(cast(int(reference[1]), BigInteger)), words)
     return words
 
 

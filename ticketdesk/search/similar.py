@@ -65,10 +65,12 @@ _TELLING_WORDS = text(
 _CONFIRMED = text(
     """
     WITH matching AS MATERIALIZED (
-        SELECT id FROM ticket WHERE search_vector @@ CAST(:query AS tsquery) AND id <> :exclude
+        SELECT id FROM ticket
+        WHERE search_vector @@ CAST(:query AS tsquery) AND id <> :exclude AND gone_at IS NULL
     ), newest AS MATERIALIZED (
         SELECT ticket_id AS id, confirmation.category, confirmation.priority
         FROM confirmation JOIN matching ON matching.id = confirmation.ticket_id
+        WHERE num_nonnulls(confirmation.category, confirmation.priority) > 0
         ORDER BY ticket_id DESC
         LIMIT :ranked
     )
@@ -107,17 +109,18 @@ _CANDIDATES = text(
     WITH this AS MATERIALIZED (
         SELECT id, created_at FROM ticket WHERE id = :id
     ), matching AS MATERIALIZED (
-        SELECT id FROM ticket WHERE search_vector @@ CAST(:query AS tsquery) AND id <> :id
+        SELECT id FROM ticket
+        WHERE search_vector @@ CAST(:query AS tsquery) AND id <> :id AND gone_at IS NULL
     ), candidate AS MATERIALIZED (
         (SELECT id FROM matching ORDER BY id DESC LIMIT :ranked)
         UNION
         (SELECT ticket.id FROM this, LATERAL (
-            SELECT id FROM ticket WHERE (created_at, id) < (this.created_at, this.id)
+            SELECT id FROM ticket WHERE (created_at, id) < (this.created_at, this.id) AND gone_at IS NULL
             ORDER BY created_at DESC, id DESC LIMIT :neighbours
         ) AS ticket)
         UNION
         (SELECT ticket.id FROM this, LATERAL (
-            SELECT id FROM ticket WHERE (created_at, id) > (this.created_at, this.id)
+            SELECT id FROM ticket WHERE (created_at, id) > (this.created_at, this.id) AND gone_at IS NULL
             ORDER BY created_at, id LIMIT :neighbours
         ) AS ticket)
     )

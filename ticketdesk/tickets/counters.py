@@ -13,7 +13,7 @@ _WRONG = text(
     """
     WITH counted AS (
         SELECT category, priority, status, (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS tickets
-        FROM ticket GROUP BY 1, 2, 3, 4
+        FROM ticket WHERE gone_at IS NULL GROUP BY 1, 2, 3, 4
     ), kinds AS (
         SELECT category, priority, status, tickets FROM counted
         UNION ALL SELECT category, priority, status, -tickets FROM ticket_total
@@ -34,13 +34,15 @@ _REBUILD = (
     "DELETE FROM ticket_delta",
     "DELETE FROM ticket_total",
     "DELETE FROM ticket_day",
-    "INSERT INTO ticket_total SELECT category, priority, status, count(*) FROM ticket GROUP BY 1, 2, 3",
-    "INSERT INTO ticket_day SELECT (created_at AT TIME ZONE 'UTC')::date, count(*) FROM ticket GROUP BY 1",
+    "INSERT INTO ticket_total SELECT category, priority, status, count(*) FROM ticket WHERE gone_at IS NULL"
+    " GROUP BY 1, 2, 3",
+    "INSERT INTO ticket_day SELECT (created_at AT TIME ZONE 'UTC')::date, count(*) FROM ticket WHERE gone_at IS NULL"
+    " GROUP BY 1",
 )
 
 
 def kinds() -> Subquery:
-    """Rows whose ``tickets`` add up to how many there are of each category, priority and status."""
+    """Rows whose ``tickets`` add up to how many are present of each category, priority and status."""
     return union_all(
         select(ticket_total.c.category, ticket_total.c.priority, ticket_total.c.status, ticket_total.c.tickets),
         select(ticket_delta.c.category, ticket_delta.c.priority, ticket_delta.c.status, ticket_delta.c.tickets),
@@ -58,7 +60,7 @@ def wrong() -> int:
 
 
 def rebuild() -> None:
-    """Count all tickets anew."""
+    """Count all tickets that are present anew."""
     for statement in _REBUILD:
         db.session.execute(text(statement))
 

@@ -2,6 +2,7 @@
 
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import current_suggester
+from ticketdesk.core.errors import Conflict, NotFound
 from ticketdesk.core.vocabulary import SetBy
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import TryAgainError, queue, task
@@ -19,13 +20,17 @@ def classify(ticket_id: int) -> None:
         TryAgainError: no engine answered this time either.
     """
     ticket = db.session.get(Ticket, ticket_id)
-    if ticket is None or not waits_for_engine(ticket):
+    if ticket is None or not ticket.present or not waits_for_engine(ticket):
         return
     title, description, name = ticket.title, ticket.description, ticket.requester_name
     # The engines may think for seconds; no transaction stays open meanwhile.
     db.session.rollback()
     suggestion = current_suggester().suggest(title, description, requester_name=name, ticket_id=ticket_id)
-    ticket = service.locked(ticket_id)
+    try:
+        ticket = service.locked(ticket_id)
+    except (NotFound, Conflict):
+        # It was merged or deleted while the engines were thinking.
+        return
     record.record(suggestion, Occasion.JOB, ticket)
     if suggestion.engine is None:
         raise TryAgainError(suggestion.failure_sentence or "No engine answered.")

@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ticketdesk import reading
-from ticketdesk.core.errors import NotFound
+from ticketdesk.core.errors import Gone, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Staff, Ticket
@@ -200,30 +200,37 @@ def _counted(wanted: Filter, most: int) -> Select[int]:
 
 
 def by_id(ticket_id: int) -> Ticket:
-    """One ticket.
+    """One ticket, also one that was merged into another.
 
     Raises:
-        NotFound: there is none with this id.
+        NotFound: there is none with this id, or it is in the trash.
     """
     ticket = db.session.get(Ticket, ticket_id) if 0 < ticket_id <= BIGINT_MAX else None
     if ticket is None:
         raise NotFound("There is no such ticket.")
+    if ticket.in_trash:
+        raise NotFound(f"{ticket.reference} is in the trash.")
     return ticket
 
 
 def by_link(link: str) -> Ticket:
-    """The ticket behind a customer's link.
+    """The ticket behind a customer's link, which is where the conversation goes on after merging.
 
     Raises:
         NotFound: the link leads nowhere.
+        Gone: the ticket is in the trash.
     """
     try:
         link_id = uuid.UUID(hex=link)
     except ValueError:
         raise NotFound("This link leads to no ticket.") from None
     ticket = db.session.scalar(select(Ticket).where(Ticket.link_id == link_id))
+    if ticket is not None and ticket.merged_into_id is not None:
+        ticket = db.session.scalar(select(Ticket).where(Ticket.id == func.ticket_survivor(ticket.id)))
     if ticket is None:
         raise NotFound("This link leads to no ticket.")
+    if ticket.in_trash:
+        raise Gone("Support has deleted this ticket. If you still need help, write to us again.")
     return ticket
 
 
@@ -366,7 +373,7 @@ def _filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
         _unsorted() if wanted.needs_triage else None,
         matching(wanted.search),
     ]
-    return statement.where(*(condition for condition in conditions if condition is not None))
+    return statement.where(Ticket.present, *(condition for condition in conditions if condition is not None))
 
 
 def _any_of(column: InstrumentedAttribute[str], words: frozenset[Any]) -> ColumnElement[bool] | None:

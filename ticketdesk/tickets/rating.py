@@ -72,7 +72,7 @@ def satisfaction() -> Satisfaction:
     """How content requesters are of late."""
     newest = (
         select(Ticket.rating)
-        .where(Ticket.rated_at > func.now() - SPAN)
+        .where(Ticket.rated_at > func.now() - SPAN, Ticket.present)
         .order_by(Ticket.rated_at.desc())
         .limit(COUNTED_MOST)
         .subquery()

@@ -12,10 +12,10 @@ from ticketdesk import events
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggestion
 from ticketdesk.core.actors import SYSTEM, Actor, ActorKind
-from ticketdesk.core.errors import NotFound
+from ticketdesk.core.errors import Conflict, NotFound
 from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import EventKind, Staff, Ticket
+from ticketdesk.models import EventKind, Staff, Ticket, reference_of
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.rules import Checker
@@ -123,7 +123,8 @@ def locked(ticket_id: int) -> Ticket:
     """The ticket, locked until the transaction ends, so that two changes go one after the other.
 
     Raises:
-        NotFound: there is no such ticket.
+        NotFound: there is no such ticket, or it is in the trash.
+        Conflict: it was merged into another one.
     """
     if not 0 < ticket_id <= BIGINT_MAX:
         raise NotFound("There is no such ticket.")
@@ -132,6 +133,10 @@ def locked(ticket_id: int) -> Ticket:
     )
     if ticket is None:
         raise NotFound("There is no such ticket.")
+    if ticket.merged_into_id is not None:
+        raise Conflict(f"{ticket.reference} was merged into {reference_of(ticket.merged_into_id)}; go on there.")
+    if ticket.in_trash:
+        raise NotFound(f"{ticket.reference} is in the trash; restore it to go on with it.")
     return ticket
 
 
@@ -156,11 +161,11 @@ def change(ticket: Ticket, changes: Changes, actor: Actor) -> bool:
 
 
 def change_many(ticket_ids: Sequence[int], changes: Changes, actor: Actor) -> int:
-    """Change several tickets and return how many became different; ids that are not there are passed over."""
+    """Change several tickets and return how many became different; ids of tickets that are gone are passed over."""
     # Locked in the order of their ids, so that two bulk changes cannot wait for each other in a circle.
     tickets = db.session.scalars(
         select(Ticket)
-        .where(Ticket.id.in_(ticket_ids))
+        .where(Ticket.id.in_(ticket_ids), Ticket.present)
         .order_by(Ticket.id)
         .with_for_update()
         .execution_options(populate_existing=True)

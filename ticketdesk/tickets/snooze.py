@@ -58,11 +58,12 @@ def wake(ticket: Ticket, actor: Actor) -> bool:
 def wake_due(*, most: int = WAKE_MOST) -> int:
     """Wake the tickets whose moment has come, the most overdue first, and return how many.
 
-    Tickets that somebody is just changing are left for the next time.
+    Tickets that somebody is just changing are left for the next time, and those
+    that are gone sleep on until they come back.
     """
     tickets = db.session.scalars(
         select(Ticket)
-        .where(Ticket.snoozed_until <= func.now())
+        .where(Ticket.snoozed_until <= func.now(), Ticket.present)
         .order_by(Ticket.snoozed_until, Ticket.id)
         .limit(most)
         .with_for_update(skip_locked=True)

@@ -36,7 +36,7 @@ class Stats:
 def stats() -> Stats:
     """The figures, exact at this moment, read from the counters in one statement."""
     totals = counters.kinds()
-    first = select(func.min(Ticket.created_at)).scalar_subquery()
+    first = select(func.min(Ticket.created_at)).where(Ticket.present).scalar_subquery()
     rows = db.session.execute(
         select(
             totals.c.category,
