@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
+import psycopg
 from dotenv import dotenv_values
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL
 
 ROOT = Path(__file__).resolve().parent
 
@@ -58,7 +61,11 @@ class Settings:
     """Everything the process may vary by. Times are seconds, sizes are bytes."""
 
     database_url: str | None
-    """SQLAlchemy URL with the psycopg driver; None means the embedded PostgreSQL under ``data_dir``."""
+    """SQLAlchemy URL with the psycopg driver, of one host or several; None means the embedded PostgreSQL."""
+    database_read_url: str | None
+    """The same for a streaming replica that lists may be read from; None reads everything from the database."""
+    database_read_lag: float
+    """How far the replica may be behind before the database is read instead."""
     secret_key: str = field(repr=False)
     data_dir: Path
     host: str
@@ -70,6 +77,12 @@ class Settings:
     web_workers: int
     web_threads: int
     database_pool: int
+    database_statement_timeout: float
+    """How long one statement of a request may take."""
+    database_lock_timeout: float
+    """How long a statement of a request may wait for others."""
+    database_idle_timeout: float
+    """How long a request's transaction may do nothing before the database ends it."""
     ai_engine: AiEngine
     ai_timeout: float
     ai_fallback: bool
@@ -136,12 +149,14 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
 
     data_dir = Path(read.text("TICKETDESK_DATA", "var")).expanduser()
     data_dir = data_dir if data_dir.is_absolute() else ROOT / data_dir
-    database_url = _database_url(read.secret("DATABASE_URL"))
+    database_url = read.database("DATABASE_URL")
     host = read.text("HOST", "127.0.0.1")
     port = read.whole("PORT", 8000, least=1, most=65535)
     web_threads = read.whole("WEB_THREADS", 16, least=1, most=256)
     settings = Settings(
         database_url=database_url,
+        database_read_url=read.database("DATABASE_READ_URL"),
+        database_read_lag=read.number("DATABASE_READ_LAG", 5.0, least=0.1, most=3600.0),
         secret_key=_secret_key(read.secret("SECRET_KEY"), data_dir, embedded=database_url is None),
         data_dir=data_dir,
         host=host,
@@ -151,6 +166,9 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         web_workers=read.whole("WEB_WORKERS", 2, least=1, most=64),
         web_threads=web_threads,
         database_pool=read.whole("DATABASE_POOL", web_threads, least=1, most=256),
+        database_statement_timeout=read.number("DATABASE_STATEMENT_TIMEOUT", 15.0, least=0.1, most=300.0),
+        database_lock_timeout=read.number("DATABASE_LOCK_TIMEOUT", 5.0, least=0.1, most=300.0),
+        database_idle_timeout=read.number("DATABASE_IDLE_TIMEOUT", 30.0, least=1.0, most=3600.0),
         ai_engine=read.choice("AI_ENGINE", "auto", ("auto", "gemini", "openai", "local")),
         ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
         ai_fallback=read.switch("AI_FALLBACK", True),
@@ -243,6 +261,34 @@ class _Reader:
                 return word
         raise ConfigError(f"{name} is {value!r}, but must be one of: {', '.join(allowed)}.")
 
+    def database(self, name: str) -> str | None:
+        """An SQLAlchemy URL from one as libpq reads it, which may name several hosts."""
+        value = self.secret(name)
+        if value is None:
+            return None
+        scheme, separator, rest = value.partition("://")
+        if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            raise ConfigError(
+                f"{name} starts with {scheme!r}, but must look like postgresql://user:password@host:5432/name."
+            )
+        try:
+            found = {key: str(word) for key, word in conninfo_to_dict(f"postgresql://{rest}").items()}
+            ports = [int(port) if port else None for port in found.pop("port", "").split(",")]
+        except (psycopg.Error, ValueError):
+            # What was given is not repeated, because it holds a password.
+            raise ConfigError(
+                f"{name} must look like postgresql://user:password@host:5432/name, or with several hosts like"
+                " postgresql://user:password@one:5432,two:5432/name?target_session_attrs=read-write;"
+                " write special characters of a password as %40 for @."
+            ) from None
+        user, password, database = (found.pop(key, None) for key in ("user", "password", "dbname"))
+        url = URL.create("postgresql+psycopg", user, password, database=database)
+        if len(ports) == 1 and "/" not in found.get("host", ""):
+            url = url.set(host=found.pop("host", None), port=ports[0])
+        elif any(ports):
+            found["port"] = ",".join(str(port or "") for port in ports)
+        return url.set(query=found).render_as_string(hide_password=False)
+
     def address(self, name: str) -> str | None:
         """An http or https address without a trailing slash."""
         value = self.optional(name)
@@ -318,17 +364,6 @@ class _Reader:
         if not least <= number <= most:
             raise ConfigError(f"{name} is {value!r}, but must be a number from {least:g} to {most:g}.")
         return number
-
-
-def _database_url(value: str | None) -> str | None:
-    if value is None:
-        return None
-    scheme, separator, rest = value.partition("://")
-    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
-        raise ConfigError(
-            f"DATABASE_URL starts with {scheme!r}, but must look like postgresql://user:password@host:5432/name."
-        )
-    return f"postgresql+psycopg://{rest}"
 
 
 def _own_url(host: str, port: int) -> str:

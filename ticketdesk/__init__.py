@@ -14,13 +14,11 @@ from ticketdesk.accounts import limits
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.api import views as api
 from ticketdesk.core import logs
-from ticketdesk.extensions import csrf, db, limiter, login, migrate
+from ticketdesk.extensions import Timeouts, csrf, db, engine_options, limiter, login, migrate, set_timeouts
 from ticketdesk.portal import views as portal
 from ticketdesk.staff import console
 
 ROOT = Path(__file__).resolve().parent.parent
-# Statements are bounded, so that a bad one costs its sender and not the desk.
-STATEMENT_TIMEOUTS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
 REQUEST_MAX = 1024 * 1024
 
 
@@ -41,9 +39,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     events.follow(reactions.REACTIONS)
 
     db.init_app(app)
+    set_timeouts(_database(app), app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
     csrf.init_app(app)
-    login.init_app(app)
+    login.init_app(app, add_context_processor=False)
     limiter.init_app(app)
 
     error_handlers.install(app)
@@ -82,13 +81,12 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         # A form that stayed open over lunch is sent all the same: the token lives as long as the session.
         "WTF_CSRF_TIME_LIMIT": None,
         "SQLALCHEMY_DATABASE_URI": settings.database_url or embedded.socket_url(settings.data_dir, "ticketdesk"),
-        "SQLALCHEMY_ENGINE_OPTIONS": {
-            "pool_size": settings.database_pool,
-            "max_overflow": 2,
-            "pool_timeout": 5,
-            "pool_pre_ping": True,
-            "connect_args": {"connect_timeout": 5, "options": STATEMENT_TIMEOUTS, "application_name": "ticketdesk"},
-        },
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_pool),
+        "DATABASE_TIMEOUTS": Timeouts(
+            statement=settings.database_statement_timeout,
+            lock=settings.database_lock_timeout,
+            idle=settings.database_idle_timeout,
+        ),
         "RATE_LIMITS": settings.ratelimit_enabled,
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage or f"{limits.SCHEME}://",
         "RATELIMIT_CREATE": settings.ratelimit_create,

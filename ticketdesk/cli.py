@@ -45,7 +45,8 @@ def install(app: Flask) -> None:
 @commands.command()
 def worker() -> None:
     """Run background jobs until stopped."""
-    # The worker's own connections would be tried for half a minute before it gave up.
+    current_app.config["DATABASE_TIMEOUTS"] = jobs.TIMEOUTS
+    # A worker that has run waits for its database; one that is just started says at once that there is none.
     db.session.connection()
     db.session.remove()
     current_app.extensions["suggester"].warm()

@@ -21,7 +21,7 @@ from config import ROOT, SECRET_KEY_MIN, Settings
 from ticketdesk.accounts import service as accounts
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.core import clock
-from ticketdesk.extensions import db
+from ticketdesk.extensions import conninfo, db
 from ticketdesk.health import database_revision, wanted_revision
 from ticketdesk.jobs.worker import STALLED_AFTER
 from ticketdesk.mail import outbox, smtp
@@ -106,9 +106,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 def _server(settings: Settings) -> Finding:
     # Asked through the driver alone, because SQLAlchemy breaks on some encodings before it can be asked.
-    url = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"]).set(drivername="postgresql")
     try:
-        with psycopg.connect(url.render_as_string(hide_password=False), connect_timeout=5) as connection:
+        with psycopg.connect(conninfo(current_app.config["SQLALCHEMY_DATABASE_URI"]), connect_timeout=5) as connection:
             version = connection.info.server_version // 10_000
             encoding = connection.info.parameter_status("server_encoding")
     except psycopg.Error as error:

@@ -8,10 +8,12 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+import psycopg
 import structlog
 from flask import Flask, Response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -48,27 +50,42 @@ def install(app: Flask) -> None:
     """Register the handlers."""
     app.register_error_handler(errors.DomainError, _domain_error)
     app.register_error_handler(HTTPException, _http_error)
-    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
+    for kind in (DBAPIError, PoolTimeoutError, ConnectorException):
         app.register_error_handler(kind, _database_error)
     app.register_error_handler(Exception, _unexpected)
     app.after_request(_redirect_without_html)
+    # Before the session is closed, which would raise where the connection died after the view was done with it.
+    app.teardown_appcontext(_let_go)
+
+
+def _let_go(_error: BaseException | None = None) -> None:
+    """End the session's transaction, also where its connection has died meanwhile."""
+    if not db.session.registry.has():
+        return
+    try:
+        db.session.rollback()
+    except SQLAlchemyError:
+        db.session().invalidate()
 
 
 def _domain_error(error: errors.DomainError) -> AnyResponse:
-    db.session.rollback()
+    _let_go()
     if isinstance(error, errors.Unauthenticated) and not _for_programs():
         return redirect(url_for("sign_in.sign_in", next=request.full_path.rstrip("?")))
     status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
-    response = _answer(status, str(error), faults=error.faults if isinstance(error, errors.Invalid) else ())
-    if isinstance(error, errors.TooManyAttempts | errors.Unavailable):
-        response.headers["Retry-After"] = str(error.retry_after)
+    response = _answer(
+        status,
+        str(error),
+        faults=error.faults if isinstance(error, errors.Invalid) else (),
+        retry_after=error.retry_after if isinstance(error, errors.TooManyAttempts | errors.Unavailable) else None,
+    )
     if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
 def _http_error(error: HTTPException) -> AnyResponse:
-    db.session.rollback()
+    _let_go()
     status = HTTPStatus(error.code or 500)
     sentence = SENTENCES.get(status, error.description or status.phrase)
     if isinstance(error, CSRFError):
@@ -84,13 +101,37 @@ def _http_error(error: HTTPException) -> AnyResponse:
 
 
 def _database_error(error: Exception) -> AnyResponse:
-    db.session.rollback()
-    log.error("database_unavailable", error=type(error).__name__, reason=str(getattr(error, "orig", error)))
-    return _domain_error(errors.Unavailable("The desk cannot reach its database right now; try again in a moment."))
+    """The answer to a request that the database could not serve now; a fault of ours is told as such."""
+    _let_go()
+    cause = error if isinstance(error, PoolTimeoutError) else getattr(error, "orig", None) or error.__cause__
+    trouble = _trouble(cause)
+    if trouble is None:
+        return _unexpected(error)
+    log.error("database_unavailable", error=type(cause).__name__, reason=str(cause))
+    return _domain_error(trouble)
+
+
+def _trouble(cause: BaseException | None) -> errors.Unavailable | None:
+    """What the sender of a request is told of an error that passes, or None where it will not pass by itself."""
+    match cause:
+        case PoolTimeoutError():
+            return errors.Unavailable("The desk is busy with other requests; try again in a moment.", retry_after=2)
+        case psycopg.errors.QueryCanceled() | psycopg.errors.IdleInTransactionSessionTimeout():
+            return errors.Unavailable("This took longer than the desk allows; try again in a moment, or ask for less.")
+        case psycopg.errors.LockNotAvailable() | psycopg.errors.DeadlockDetected():
+            return errors.Unavailable("Others are changing the same right now; try again in a moment.", retry_after=1)
+        case psycopg.errors.ReadOnlySqlTransaction():
+            # What was the primary has become a standby; new connections find the one that is primary now.
+            db.engine.engine.dispose()
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            pass
+        case _:
+            return None
+    return errors.Unavailable("The desk cannot reach its database right now; try again in a moment.")
 
 
 def _unexpected(error: Exception) -> AnyResponse:
-    db.session.rollback()
+    _let_go()
     log.exception("unexpected_error", error=type(error).__name__)
     return _answer(
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -110,10 +151,18 @@ def _for_programs() -> bool:
     return request.path.startswith("/api/") or request.path in {"/api", "/healthz", "/readyz"}
 
 
-def _answer(status: HTTPStatus, sentence: str, faults: tuple[errors.FieldFault, ...] = ()) -> Response:
+def _answer(
+    status: HTTPStatus,
+    sentence: str,
+    faults: tuple[errors.FieldFault, ...] = (),
+    retry_after: int | None = None,
+) -> Response:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     if not _for_programs():
-        page = render_template("errors/error.html", status=status, sentence=sentence, faults=faults)
-        return Response(page, status, mimetype="text/html")
+        page = render_template(
+            "errors/error.html", status=status, sentence=sentence, faults=faults, retry_after=retry_after
+        )
+        return Response(page, status, headers, mimetype="text/html")
     problem: dict[str, Any] = {
         "type": "about:blank",
         "title": status.phrase,
@@ -122,4 +171,4 @@ def _answer(status: HTTPStatus, sentence: str, faults: tuple[errors.FieldFault, 
     }
     if faults:
         problem["errors"] = [{"field": fault.field, "message": fault.message} for fault in faults]
-    return Response(orjson.dumps(problem), status, mimetype="application/problem+json")
+    return Response(orjson.dumps(problem), status, headers, mimetype="application/problem+json")

@@ -1,14 +1,17 @@
-"""The extensions, made here without an app and bound to one in `create_app`."""
+"""The extensions, made here without an app and bound to one in `create_app`, and how the database is reached."""
 
 import ipaddress
+from dataclasses import dataclass
+from typing import Any
 
-from flask import current_app, request
+from flask import Flask, current_app, request
 from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import MetaData
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import URL, Engine, MetaData, event, make_url
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -35,6 +38,69 @@ def client_address() -> str:
     if address.version == 6:
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a session of the database may take over things, in seconds, so that a bad one costs itself alone."""
+
+    statement: float
+    """One statement."""
+    lock: float
+    """A statement's wait for a lock of others."""
+    idle: float
+    """A transaction that does nothing."""
+
+    def as_options(self, url: str | URL) -> str:
+        """The same as the database takes it with a new connection; what the URL itself sets stands last, and wins."""
+        given = {
+            "statement_timeout": self.statement,
+            "lock_timeout": self.lock,
+            "idle_in_transaction_session_timeout": self.idle,
+        }
+        ours = [f"-c {name}={round(seconds * 1000)}" for name, seconds in given.items()]
+        return " ".join([*ours, str(make_url(url).query.get("options", ""))]).rstrip()
+
+
+# A server that was switched off or cut from the net sends nothing, not even a refusal: it is given up after so long.
+PATIENCE = {
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""Parameters of libpq with which every connection of a running desk is made; seconds, and milliseconds the last."""
+
+
+def engine_options(pool: int) -> dict[str, Any]:
+    """The options of an engine whose connections serve requests."""
+    return {
+        "pool_size": pool,
+        "max_overflow": 2,
+        "pool_timeout": 5,
+        "pool_pre_ping": True,
+        "connect_args": {**PATIENCE, "application_name": "ticketdesk"},
+    }
+
+
+def set_timeouts(engine: Engine, app: Flask) -> None:
+    """Give each new connection the time-outs that the app's config then has as ``DATABASE_TIMEOUTS``.
+
+    They are looked up late because a process finds out late that it is the worker.
+    """
+
+    @event.listens_for(engine, "do_connect")
+    def with_timeouts(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        timeouts: Timeouts = app.config["DATABASE_TIMEOUTS"]
+        parameters["options"] = timeouts.as_options(engine.url)
+
+
+def conninfo(url: str) -> str:
+    """What libpq calls the database at an SQLAlchemy URL; several hosts stay several."""
+    parsed = make_url(url)
+    _, parameters = parsed.get_dialect()().create_connect_args(parsed)
+    return make_conninfo(**parameters)
 
 
 db = SQLAlchemy(metadata=Base.metadata)

@@ -77,6 +77,8 @@ def caller() -> Caller:
 def install(app: Flask) -> None:
     """Put the gate before every view of the app."""
     app.before_request(_open_or_refuse)
+    # As a proxy, and not looked up for every page: error pages are drawn without asking the database.
+    app.jinja_env.globals["current_user"] = current_user
     app.after_request(_secure)
 
 

@@ -22,7 +22,7 @@ from ticketdesk import create_app, embedded
 from ticketdesk.accounts import service as accounts
 from ticketdesk.doctor import POSTGRESQL_VERSIONS
 from ticketdesk.embedded import Cluster, EmbeddedError
-from ticketdesk.extensions import db
+from ticketdesk.extensions import conninfo, db
 from ticketdesk.postmaster import end_with_parent
 
 # Seconds.
@@ -105,7 +105,7 @@ def reach(url: str) -> None:
         Trouble: it is not.
     """
     try:
-        with psycopg.connect(dsn_of(url), connect_timeout=5) as connection:
+        with psycopg.connect(conninfo(url), connect_timeout=5) as connection:
             version = connection.info.server_version // 10000
             encoding = connection.info.parameter_status("server_encoding")
     except psycopg.Error as error:
@@ -115,11 +115,6 @@ def reach(url: str) -> None:
         raise Trouble(f"The database is PostgreSQL {version}, but the desk needs {least} or newer.")
     if encoding != "UTF8":
         raise Trouble(f"The database's encoding is {encoding}, but must be UTF8; create it with: createdb -E UTF8")
-
-
-def dsn_of(url: str) -> str:
-    """What libpq calls the database at an SQLAlchemy URL."""
-    return url.replace("postgresql+psycopg:", "postgresql:", 1)
 
 
 def answers(dsn: str) -> bool:
@@ -158,7 +153,7 @@ def serve(app: Flask, settings: Settings, listener: socket.socket, cluster: Clus
         EmbeddedError: the embedded PostgreSQL ended and does not start again.
         Trouble: a process does not stay alive, or the desk does not become ready.
     """
-    dsn = cluster.dsn() if cluster else dsn_of(settings.database_url or "")
+    dsn = cluster.dsn() if cluster else conninfo(settings.database_url or "")
     gunicorn = ["-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
     children = [
         Child("The web server", [*gunicorn, "--bind", f"fd://{listener.fileno()}"], passes=[listener.fileno()]),

@@ -1,14 +1,27 @@
 """The worker process: runs jobs, and puts back those that a killed worker left behind."""
 
-import procrastinate
-from flask import Flask
-from procrastinate.job_context import JobContext
-from sqlalchemy import make_url, text
+import asyncio
+import contextlib
+import signal
 
-from ticketdesk.extensions import db
+import procrastinate
+import psycopg
+import structlog
+from flask import Flask
+from procrastinate.exceptions import ConnectorException
+from procrastinate.job_context import JobContext
+from sqlalchemy import text
+
+from ticketdesk.extensions import PATIENCE, Timeouts, conninfo, db
 from ticketdesk.jobs.queue import queue, task
 
+log = structlog.get_logger(__name__)
+
+TIMEOUTS = Timeouts(statement=900, lock=60, idle=300)
+"""What a job's statements may take: a full count of many tickets has the time it needs."""
 CONCURRENCY = 4
+# Seconds. A short absence of the database is waited out where a connection is asked for, a longer one between tries.
+CONNECTION_WAIT, RETRY_WAIT = 10.0, 1.0
 # A worker reports every 10 s; one that has been silent this long is gone.
 STALLED_AFTER = 30.0
 KEEP_FINISHED_HOURS = 72
@@ -17,16 +30,53 @@ KEEP_FINISHED_HOURS = 72
 def run(app: Flask, *, wait: bool = True) -> None:
     """Run jobs until the process is told to stop, or, without ``wait``, until none is due.
 
-    Jobs under way are finished first.
+    Jobs under way are finished first. While the database is away, the worker waits for it.
+
+    Raises:
+        psycopg.OperationalError, procrastinate.exceptions.ConnectorException: without ``wait``, the database is away.
     """
-    url = make_url(app.config["SQLALCHEMY_DATABASE_URI"]).set(drivername="postgresql")
+    with app.app_context(), contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_work(app.config["SQLALCHEMY_DATABASE_URI"], wait=wait))
+
+
+async def _work(url: str, *, wait: bool) -> None:
+    this = asyncio.current_task()
+    assert this is not None  # noqa: S101  (a coroutine always runs in a task)
+    if wait:
+        for how in (signal.SIGINT, signal.SIGTERM):
+            # Cancelled, procrastinate's worker finishes the jobs under way.
+            asyncio.get_running_loop().add_signal_handler(how, this.cancel)
+    while True:
+        try:
+            await _work_once(url, wait=wait)
+        except (psycopg.OperationalError, ConnectorException) as error:
+            if not wait:
+                raise
+            log.warning("worker_without_database", reason=str(error.__cause__ or error))
+        # It comes back without having been told to stop where a part of it lost the database; the log has which.
+        if not wait or this.cancelling():
+            return
+        await asyncio.sleep(RETRY_WAIT)
+
+
+async def _work_once(url: str, *, wait: bool) -> None:
+    """Run jobs until told to stop, or until the database goes away."""
     connector = procrastinate.PsycopgConnector(
-        conninfo=url.render_as_string(hide_password=False), min_size=1, max_size=CONCURRENCY + 2
+        conninfo=conninfo(url),
+        kwargs={**PATIENCE, "application_name": "ticketdesk worker", "options": TIMEOUTS.as_options(url)},
+        min_size=1,
+        max_size=CONCURRENCY + 2,
+        timeout=CONNECTION_WAIT,
     )
-    with app.app_context(), queue.replace_connector(connector) as opened:
-        opened.run_worker(
-            wait=wait, concurrency=CONCURRENCY, stalled_worker_timeout=STALLED_AFTER, shutdown_graceful_timeout=20
-        )
+    with queue.replace_connector(connector) as opened:
+        async with opened.open_async():
+            await opened.run_worker_async(
+                wait=wait,
+                concurrency=CONCURRENCY,
+                stalled_worker_timeout=STALLED_AFTER,
+                shutdown_graceful_timeout=20,
+                install_signal_handlers=False,
+            )
 
 
 @queue.periodic(cron="* * * * *")
