@@ -21,7 +21,7 @@ TIMEOUTS = Timeouts(statement=900, lock=60, idle=300)
 """What a job's statements may take: a full count of many tickets has the time it needs."""
 CONCURRENCY = 4
 # Seconds. A short absence of the database is waited out where a connection is asked for, a longer one between tries.
-CONNECTION_WAIT, RETRY_WAIT = 10.0, 1.0
+CONNECTION_WAIT, RETRY_WAIT = 5.0, 1.0
 # A worker reports every 10 s; one that has been silent this long is gone.
 STALLED_AFTER = 30.0
 KEEP_FINISHED_HOURS = 72

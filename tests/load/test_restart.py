@@ -1,0 +1,84 @@
+"""Web workers and the database are killed and restarted under load: nothing acknowledged is lost or done twice."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import psutil
+import psycopg
+import pytest
+
+from tests.conftest import opened, settings_for
+from tests.load.serving import UNANSWERED, Crowd, Desk, serving
+from tests.processes.watch import running_in, until
+from ticketdesk import create_app, embedded
+from ticketdesk.extensions import db
+from ticketdesk.jobs import worker
+from ticketdesk.jobs.queue import enqueue
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[embedded.Cluster]:
+    """A PostgreSQL that keeps what it acknowledged, and is started again when it ends."""
+    cluster = embedded.hold(tmp_path / "var")
+    yield cluster
+    cluster.release()
+    until(lambda: not running_in(tmp_path / "var"))
+
+
+@pytest.fixture
+def desk(cluster: embedded.Cluster, tmp_path: Path) -> Iterator[Desk]:
+    with opened(create_app(settings_for(cluster.url()))) as app, app.app_context():
+        flask_migrate.upgrade()
+    with serving(cluster.url(), tmp_path) as desk:
+        yield desk
+
+
+def end_postgres(folder: Path, how: signal.Signals) -> None:
+    """Send PostgreSQL a signal and wait until it has ended; its owner starts it again."""
+    pid = int((folder / "var" / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, how)
+    until(lambda: not psutil.pid_exists(pid))
+
+
+def a_job_is_done(cluster: embedded.Cluster) -> None:
+    """Enqueue a job, and wait until the worker has done it."""
+    with opened(create_app(settings_for(cluster.url()))) as app, app.app_context():
+        enqueue(worker.sweep, timestamp=0)
+        db.session.commit()
+        with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
+            waiting = "SELECT FROM procrastinate_jobs WHERE task_name = 'jobs.sweep' AND status <> 'succeeded'"
+            until(lambda: connection.execute(waiting).fetchone() is None)
+
+
+def test_no_acknowledged_ticket_is_lost_and_none_is_made_twice(
+    cluster: embedded.Cluster, desk: Desk, tmp_path: Path
+) -> None:
+    worker_pid = desk.worker.pid
+    with Crowd(desk) as crowd:
+        crowd.await_more()
+        killed = desk.web_workers()[0]
+        killed.kill()
+        crowd.await_more()
+        for how in (signal.SIGKILL, signal.SIGINT):
+            end_postgres(tmp_path, how)
+            crowd.await_more()
+        a_job_is_done(cluster)
+
+    assert crowd.statuses <= {201, 503, UNANSWERED}, "A customer saw something else than success or “come again”."
+    assert 503 in crowd.statuses
+    with psycopg.connect(cluster.dsn()) as connection:
+        made = connection.execute("SELECT title, id FROM ticket").fetchall()
+    assert len(dict(made)) == len(made), "A key made two tickets."
+    assert crowd.acknowledged.items() <= dict(made).items()
+    assert "unexpected_error" not in desk.log.read_text()
+
+    assert (desk.worker.pid, desk.worker.poll()) == (worker_pid, None), "The worker waited for its database."
+    cluster.release()
+    until(lambda: not running_in(tmp_path / "var"))
+    desk.worker.terminate()
+    assert desk.worker.wait(30) == 0, "It can be stopped without one, too."
