@@ -50,7 +50,7 @@ def install(app: Flask) -> None:
     """Register the handlers."""
     app.register_error_handler(errors.DomainError, _domain_error)
     app.register_error_handler(HTTPException, _http_error)
-    for kind in (DBAPIError, PoolTimeoutError, ConnectorException):
+    for kind in (DBAPIError, PoolTimeoutError, ConnectorException, psycopg.Error):
         app.register_error_handler(kind, _database_error)
     app.register_error_handler(Exception, _unexpected)
     app.after_request(_redirect_without_html)
@@ -103,7 +103,8 @@ def _http_error(error: HTTPException) -> AnyResponse:
 def _database_error(error: Exception) -> AnyResponse:
     """The answer to a request that the database could not serve now; a fault of ours is told as such."""
     _let_go()
-    cause = error if isinstance(error, PoolTimeoutError) else getattr(error, "orig", None) or error.__cause__
+    told = isinstance(error, PoolTimeoutError | psycopg.Error)
+    cause = error if told else getattr(error, "orig", None) or error.__cause__
     trouble = _trouble(cause)
     if trouble is None:
         return _unexpected(error)
