@@ -30,6 +30,7 @@ AiEngine = Literal["auto", "gemini", "openai", "local"]
 MailLanguage = Literal["en", "de"]
 MailSecurity = Literal["none", "starttls", "tls"]
 SECRET_KEY_MIN = 32
+MEGABYTE = 1024 * 1024
 AI_THRESHOLD = 0.75
 """The sureness below which an engine abstains, where the operator chooses none."""
 
@@ -54,6 +55,20 @@ class MailServer:
     security: MailSecurity
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where attachments are kept instead of in the data folder: a bucket of Amazon S3 or of a server that speaks it.
+
+    Without keys the machine's own role counts, as its cloud tells it.
+    """
+
+    name: str
+    endpoint: str | None
+    region: str
+    key_id: str | None
+    secret: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,13 @@ class Settings:
     """Whether requesters are told when their ticket's status changes."""
     mail_timeout: float
     """How long the mail server may be silent."""
+    attachment_files: int
+    """How many files a message may have."""
+    attachment_size: int
+    attachment_total: int
+    """How many bytes the files of a message may have together."""
+    s3: Bucket | None
+    """None keeps attachments under ``data_dir``."""
     ratelimit_enabled: bool
     ratelimit_storage: str | None
     """A Redis URL; None counts in PostgreSQL."""
@@ -114,6 +136,7 @@ class Settings:
     ratelimit_reply: str
     """How often one address may reply, close, open again or rate, on all tickets together."""
     ratelimit_classify: str
+    ratelimit_upload: str
     log_format: Literal["json", "console"]
     desk_name: str
 
@@ -181,16 +204,23 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         mail_language=read.choice("MAIL_LANGUAGE", "en", ("en", "de")),
         mail_status_changes=read.switch("MAIL_STATUS_CHANGES", False),
         mail_timeout=read.number("MAIL_TIMEOUT", 20.0, least=0.1, most=120.0),
+        attachment_files=read.whole("ATTACHMENT_FILES", 10, least=0, most=100),
+        attachment_size=read.whole("ATTACHMENT_SIZE", 20, least=1, most=1024) * MEGABYTE,
+        attachment_total=read.whole("ATTACHMENT_TOTAL", 50, least=1, most=4096) * MEGABYTE,
+        s3=read.bucket(),
         ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
         ratelimit_reply=read.text("RATELIMIT_REPLY", "20 per minute;200 per hour"),
         ratelimit_classify=read.text("RATELIMIT_CLASSIFY", "60 per minute;600 per hour"),
+        ratelimit_upload=read.text("RATELIMIT_UPLOAD", "60 per minute;600 per hour"),
         log_format=read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console")),
         desk_name=read.text("DESK_NAME", "Ticketdesk"),
     )
     _check_engine(settings)
     _check_mail(settings)
+    if settings.attachment_total < settings.attachment_size:
+        raise ConfigError("ATTACHMENT_TOTAL is less than ATTACHMENT_SIZE; all files need as much room as one.")
     return settings
 
 
@@ -331,6 +361,16 @@ class _Reader:
         usual = {"tls": 465, "starttls": 587, "none": 25}[security]
         user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
         return MailServer(host, port or usual, security, user, password)
+
+    def bucket(self) -> Bucket | None:
+        """The bucket, with its keys both or neither."""
+        name = self.optional("S3_BUCKET")
+        if name is None:
+            return None
+        key_id, secret = self.secret("S3_ACCESS_KEY_ID"), self.secret("S3_SECRET_ACCESS_KEY")
+        if (key_id is None) != (secret is None):
+            raise ConfigError("S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY belong together; set both, or neither.")
+        return Bucket(name, self.address("S3_ENDPOINT"), self.text("S3_REGION", "us-east-1"), key_id, secret)
 
     def switch(self, name: str, default: bool) -> bool:
         value = self.text(name, "on" if default else "off").lower()

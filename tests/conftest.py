@@ -5,9 +5,12 @@ each state of the migrations, and each pytest worker has a clone of it. A test's
 work happens in an outer transaction on one connection and is rolled back.
 """
 
+import atexit
 import fcntl
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +41,9 @@ hypothesis.settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parent.parent
 CLUSTER = ROOT / "var" / "test"
+# What tests keep in files is gone with their process.
+DATA = Path(tempfile.mkdtemp(prefix="ticketdesk-tests-"))
+atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 SECRET_KEY = "a-secret-key-for-tests-that-is-long-enough"
 
 
@@ -49,6 +55,7 @@ def settings_for(database_url: str, **environ: str) -> Settings:
         "PUBLIC_URL": "http://desk.test",
         "LOG_FORMAT": "console",
         "RATELIMIT_ENABLED": "off",
+        "TICKETDESK_DATA": str(DATA),
     }
     return load(given | environ, env_file=None)
 

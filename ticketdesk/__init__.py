@@ -13,6 +13,8 @@ from ticketdesk import cli, cli_ai, embedded, error_handlers, events, filters, g
 from ticketdesk.accounts import limits
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.api import views as api
+from ticketdesk.attachments.policy import Limits
+from ticketdesk.attachments.storage import storage_from
 from ticketdesk.core import logs
 from ticketdesk.extensions import Timeouts, csrf, db, engine_options, limiter, login, migrate, set_timeouts
 from ticketdesk.portal import views as portal
@@ -36,17 +38,19 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.extensions["suggester"] = Suggester.from_settings(settings, lambda: _database(app))
+    app.extensions["attachments"] = storage_from(settings)
     events.follow(reactions.REACTIONS)
 
     db.init_app(app)
     set_timeouts(_database(app), app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
+    # Before what reads a request's form, so that nobody sends files to where they may not.
+    gate.install(app)
     csrf.init_app(app)
     login.init_app(app, add_context_processor=False)
     limiter.init_app(app)
 
     error_handlers.install(app)
-    gate.install(app)
     filters.install(app)
     statics.install(app)
     csrf.exempt(api.blueprint)
@@ -92,4 +96,6 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_CREATE": settings.ratelimit_create,
         "RATELIMIT_REPLY": settings.ratelimit_reply,
         "RATELIMIT_CLASSIFY": settings.ratelimit_classify,
+        "RATELIMIT_UPLOAD": settings.ratelimit_upload,
+        "ATTACHMENT_LIMITS": Limits(settings.attachment_files, settings.attachment_size, settings.attachment_total),
     }

@@ -41,7 +41,7 @@ SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This is more than the desk takes in one request.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Send JSON, with “Content-Type: application/json”.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Send “Content-Type: application/json”, or “multipart/form-data” with files.",
     HTTPStatus.TOO_MANY_REQUESTS: "You are sending more than the desk takes from one place; wait a moment and repeat.",
 }
 

@@ -14,11 +14,25 @@ from flask_wtf.csrf import CSRFError
 
 from ticketdesk.accounts import service as accounts
 from ticketdesk.accounts.permissions import Need, need_of
+from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.core.errors import Forbidden, Unauthenticated
 from ticketdesk.extensions import csrf, db, login
 from ticketdesk.models import Role, Scope, Staff
 
+# The routes whose requests bring files, and may therefore be larger than all others.
+TAKE_FILES = frozenset(
+    {
+        "portal.create",
+        "portal.review",
+        "portal.reply",
+        "portal.upload",
+        "ticket.say",
+        "api.create_ticket",
+        "api.add_message",
+        "api.add_attachments",
+    }
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -104,6 +118,8 @@ def _open_or_refuse() -> None:
         return
     g.caller = _identify(need)
     if g.caller.may(need):
+        if request.endpoint in TAKE_FILES and request.mimetype == "multipart/form-data":
+            request.max_content_length = attachments.limits().request
         return
     if g.caller == Caller():
         raise Unauthenticated("Sign in, or send a token as “Authorization: Bearer …”.")

@@ -5,12 +5,16 @@ import json
 import re
 import shlex
 from html import unescape
+from io import BytesIO
 from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
 
 from ticketdesk.api import openapi
+from ticketdesk.attachments import service as attachments
+from ticketdesk.attachments.policy import FIELD
+from ticketdesk.tickets import queries
 
 
 def curl_lines(page: str) -> list[list[str]]:
@@ -35,17 +39,22 @@ def test_every_call_and_every_object_is_on_the_page(app: Flask, client: FlaskCli
 
 def test_every_curl_line_is_answered_with_success(app: Flask, client: FlaskClient, writer: dict[str, str]) -> None:
     lines = curl_lines(client.get("/api/docs").text)
-    assert len(lines) == 9
-    made = client.post("/api/tickets/", json={"title": "The one in the examples", "description": "Something"}).json
+    assert len(lines) == 12
+    new = {"title": "The one in the examples", "description": "Something", FIELD: (BytesIO(b"%PDF-1.7"), "a.pdf")}
+    made = client.post("/api/tickets/", data=new).json
     assert made is not None
+    (file,) = attachments.of_ticket(queries.by_id(made["id"]))
     for line in lines:
         method = line[line.index("-X") + 1] if "-X" in line else "GET"
         address = urlsplit(next(word for word in line if word.startswith("http")))
-        path = address.path.replace("1042", str(made["id"]))
+        path = address.path.replace("1042", str(made["id"])).replace("/7/", f"/{file.id}/")
         headers = dict(word.split(": ", 1) for before, word in itertools.pairwise(line) if before == "-H")
         if "Authorization" in headers:
             headers |= writer
-        body = line[line.index("-d") + 1] if "-d" in line else None
+        body: object = line[line.index("-d") + 1] if "-d" in line else None
+        if "-F" in line:
+            form = dict(word.split("=", 1) for before, word in itertools.pairwise(line) if before == "-F")
+            body = form | {FIELD: (BytesIO(b"%PDF-1.7"), form[FIELD].removeprefix("@"))}
         answer = client.open(path, method=method, query_string=address.query, headers=headers, data=body)
         assert answer.status_code in {200, 201}, line
 
@@ -53,6 +62,6 @@ def test_every_curl_line_is_answered_with_success(app: Flask, client: FlaskClien
 def test_the_examples_of_answers_are_json(client: FlaskClient) -> None:
     page = client.get("/api/docs").text
     examples = re.findall(r'<code id="(?:\w+-2\d\d|errors-code)">(.*?)</code>', page, re.DOTALL)
-    assert len(examples) == 10
+    assert len(examples) == 12
     for example in examples:
         assert json.loads(unescape(example))

@@ -33,6 +33,9 @@ ROUTES = {
     ("get", "/api/tickets/{ticket_id}/messages/"),
     ("get", "/api/tickets/{ticket_id}/similar/"),
     ("post", "/api/tickets/{ticket_id}/messages/"),
+    ("get", "/api/tickets/{ticket_id}/attachments/"),
+    ("post", "/api/tickets/{ticket_id}/attachments/"),
+    ("get", "/api/tickets/{ticket_id}/attachments/{attachment_id}/"),
     ("get", "/api/tickets/stats/"),
     ("post", "/api/tickets/classify/"),
 }

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from werkzeug.routing import Rule
 
+from tests.attachments.forms import form_with
 from tests.conftest import csrf_header, rolled_back
 from tests.factories import make_staff, make_ticket, make_token
 from tests.jobs.drain import run_jobs
@@ -30,7 +31,7 @@ from ticketdesk.core import clock
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import Channel, MessageKind, Scope, Staff, Ticket
+from ticketdesk.models import Attachment, Channel, MessageKind, Scope, Staff, Ticket
 from ticketdesk.tickets import canned, conversation, queries, service, snooze, thread
 from ticketdesk.tickets.drafts import save_draft
 from ticketdesk.tickets.service import Changes, Clear
@@ -38,7 +39,7 @@ from ticketdesk.tickets.service import Changes, Clear
 CANARY = "Kanarienvogel"
 # The tables that hold notes: themselves, what is being written, and the answers to programs that wrote one. A ticket
 # holds a note's words in what staff search, and nowhere else.
-HOLD_NOTES = {"message", "draft", "idempotency_key"}
+HOLD_NOTES = {"message", "draft", "idempotency_key", "attachment"}
 BUT_FOR = {"ticket": "search_vector"}
 
 TICKETS_MOST = 3
@@ -121,6 +122,17 @@ class Desk(RuleBasedStateMachine):
         check_clean(answer.text + str(answer.headers), f"the answer to a form sent to {part or 'the page'}")
 
     # What the desk does.
+
+    @rule(pick=st.integers(0, 2), door=st.sampled_from(["verb", "api", "session"]), kind=st.sampled_from(MessageKind))
+    def attach(self, pick: int, door: str, kind: MessageKind) -> None:
+        """Notes have files too; those of replies are for the customer."""
+        secret = CANARY if kind is MessageKind.NOTE else "Harmless"
+        ticket_id = self.ticket(pick).id
+        db.session.commit()
+        client, headers = (self.anybody, self.program) if door == "api" else self.signed_in()
+        form = form_with((f"See the {secret}".encode(), f"{secret}.txt"), kind=kind)
+        answer = client.post(f"/api/tickets/{ticket_id}/attachments/", headers=headers, **form)
+        assert answer.status_code == 201
 
     @rule(pick=st.integers(0, 2), door=st.sampled_from(["verb", "api", "session"]))
     def note(self, pick: int, door: str) -> None:
@@ -253,9 +265,12 @@ class Desk(RuleBasedStateMachine):
         """Fetch the routes as anybody, for every ticket there is."""
         tickets = [queries.by_id(ticket_id) for ticket_id in self.ids]
         known = [{"link": ticket.link_id.hex, "ticket_id": ticket.id} for ticket in tickets]
+        files = db.session.scalars(sa.select(Attachment.id)).all()
+        with_files = [values | {"attachment_id": file} for values in known for file in files]
         db.session.rollback()
         for route in routes:
-            for values in known if route.arguments else known[:1]:
+            about = with_files if "attachment_id" in route.arguments else known if route.arguments else known[:1]
+            for values in about:
                 address = route.build({name: values[name] for name in route.arguments})
                 assert address is not None
                 answer = self.anybody.get(address[1], query_string=None if route.arguments else {"search": CANARY})

@@ -5,14 +5,17 @@ The same declaration validates requests and writes the OpenAPI document.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, TypeVar, get_origin
 
 import orjson
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
+from ticketdesk.attachments.policy import FIELD
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable
 
@@ -20,9 +23,19 @@ Model = TypeVar("Model", bound=BaseModel)
 View = TypeVar("View", bound=Callable[..., Response])
 
 
+class Files(Enum):
+    """Whether the body may or must come as a form (multipart) with files."""
+
+    WELCOME = auto()
+    NEEDED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one route takes and gives; ``problems`` are the statuses of its problem documents."""
+    """What one route takes and gives; ``problems`` are the statuses of its problem documents.
+
+    An answer of ``bytes`` is a file.
+    """
 
     summary: str
     description: str
@@ -30,6 +43,7 @@ class Operation:
     problems: tuple[HTTPStatus, ...]
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    files: Files | None = None
     request_headers: dict[str, str] | None = None
     answer_headers: dict[str, str] | None = None
 
@@ -39,6 +53,7 @@ def operation(
     *problems: HTTPStatus,
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
+    files: Files | None = None,
     request_headers: dict[str, str] | None = None,
     answer_headers: dict[str, str] | None = None,
 ) -> Callable[[View], View]:
@@ -48,7 +63,7 @@ def operation(
         summary, _, description = (view.__doc__ or "").strip().partition("\n")
         tidy = "\n".join(line.strip() for line in description.strip().splitlines())
         view.operation = Operation(  # type: ignore[attr-defined]
-            summary.rstrip("."), tidy, answers, problems, body, query, request_headers, answer_headers
+            summary.rstrip("."), tidy, answers, problems, body, query, files, request_headers, answer_headers
         )
         return view
 
@@ -70,15 +85,35 @@ def read_body(model: type[Model]) -> Model:
         raise _invalid(error, "body") from None
 
 
+def read_form(model: type[Model]) -> Model:
+    """The request's body as a form (multipart); its files are read elsewhere.
+
+    Raises:
+        UnsupportedMediaType: it is not declared as a form.
+        Invalid: it is not what the model asks for; all faults are named.
+    """
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType
+    values, faults = _single(model, request.form)
+    faults += [FieldFault(name, f"Files go into the field “{FIELD}”.") for name in request.files if name != FIELD]
+    return _validated(model.model_validate_strings, values, "body", faults)
+
+
 def read_query(model: type[Model]) -> Model:
     """The query string; a list field takes every value of its key, any other field exactly one.
 
     Raises:
         Invalid: a parameter is unknown, repeated or wrong; all faults are named.
     """
+    values, faults = _single(model, request.args)
+    return _validated(model.model_validate, values, "query", faults)
+
+
+def _single(model: type[BaseModel], sent: MultiDict[str, str]) -> tuple[dict[str, Any], list[FieldFault]]:
+    """The values by name, several only where the model wants a list."""
     values: dict[str, Any] = {}
     faults = []
-    for name, given in request.args.lists():
+    for name, given in sent.lists():
         field = model.model_fields.get(name)
         if not all(is_storable(value) for value in given):
             faults.append(FieldFault(name, UNSTORABLE_SENTENCE))
@@ -88,10 +123,14 @@ def read_query(model: type[Model]) -> Model:
             faults.append(FieldFault(name, "Give this once."))
         else:
             values[name] = given[0]
+    return values, faults
+
+
+def _validated(validate: Callable[[Any], Model], values: dict[str, Any], whole: str, faults: list[FieldFault]) -> Model:
     try:
-        read = model.model_validate(values)
+        read = validate(values)
     except ValidationError as error:
-        faults.extend(_invalid(error, "query").faults)
+        faults = [*faults, *_invalid(error, whole).faults]
     if faults:
         raise Invalid(*faults)
     return read

@@ -1,7 +1,7 @@
 """Requests that carry an Idempotency-Key are carried out once, and their repetitions get the first answer."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +10,7 @@ import orjson
 from flask import Response, request
 
 from ticketdesk.api.contract import answer
+from ticketdesk.attachments.kinds import look_into
 from ticketdesk.core.errors import DomainError, FieldFault, Invalid
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
@@ -81,4 +82,15 @@ def _read_key() -> tuple[str | None, str]:
         raise Invalid(FieldFault("Idempotency-Key", f"A key has at most {KEY_MAX} characters."))
     actor = caller().actor
     sender = f"{actor.kind} {actor.id}"
-    return idempotency.digest(sender, chosen), idempotency.digest(request.path, request.get_data(cache=True))
+    return idempotency.digest(sender, chosen), idempotency.digest(request.path, *_asked())
+
+
+def _asked() -> Iterator[str | bytes]:
+    """What is asked for: the body to the letter, or of a form what it says, because each sending parts it anew."""
+    if request.mimetype != "multipart/form-data":
+        yield request.get_data(cache=True)
+        return
+    for name, value in request.form.items(multi=True):
+        yield from (name, value)
+    for name, file in request.files.items(multi=True):
+        yield from (name, file.filename or "", look_into(file.stream).sha256)

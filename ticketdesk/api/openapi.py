@@ -8,10 +8,13 @@ from flask import Flask
 from pydantic import TypeAdapter
 
 from ticketdesk.accounts.permissions import Need, need_of
-from ticketdesk.api.contract import Operation
+from ticketdesk.api.contract import Files, Operation
 from ticketdesk.api.schemas import Problem
+from ticketdesk.attachments.policy import FIELD
 
 _REFERENCES = "#/components/schemas/{model}"
+_FILE = {"type": "string", "format": "binary"}
+_FILES = {"type": "array", "items": _FILE, "description": "One part for each file, with its name."}
 _CONVERTER = re.compile(r"<(?:(\w+):)?(\w+)>")
 
 _INTRODUCTION = """\
@@ -59,14 +62,27 @@ def _operation(endpoint: str, rule: str, operation: Operation, schemas: dict[str
         "responses": _responses(operation, schemas),
     }
     if operation.body is not None:
-        schema = _schema(operation.body, "validation", schemas)
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        described["requestBody"] = {"required": True, "content": _request_content(operation, schemas)}
     need = need_of(endpoint)
     if need is Need.NOTHING:
         described["security"] = [{}, {"token": []}]
     elif need in {Need.READ, Need.WRITE}:
         described["security"] = [{"token": []}, {"session": []}]
     return described
+
+
+def _request_content(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    schema = _schema(operation.body, "validation", schemas)
+    content = {"application/json": {"schema": schema}}
+    if operation.files is None:
+        return content
+    fields = schemas[schema["$ref"].rpartition("/")[2]]
+    if operation.files is Files.NEEDED:
+        fields |= {"properties": fields["properties"] | {FIELD: _FILES}, "required": [*fields["required"], FIELD]}
+        return {"multipart/form-data": {"schema": schema}}
+    return content | {
+        "multipart/form-data": {"schema": fields | {"properties": fields["properties"] | {FIELD: _FILES}}}
+    }
 
 
 def _path_parameters(rule: str) -> list[dict[str, Any]]:
@@ -114,7 +130,9 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         str(int(status)): {
             "description": status.phrase,
             "headers": headers,
-            "content": {"application/json": {"schema": _schema(model, "serialization", schemas)}},
+            "content": {"*/*": {"schema": _FILE}}
+            if model is bytes
+            else {"application/json": {"schema": _schema(model, "serialization", schemas)}},
         }
         for status, model in operation.answers.items()
     }

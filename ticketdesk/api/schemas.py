@@ -124,6 +124,12 @@ class MessageIn(Request):
         return self
 
 
+class AttachmentsIn(MessageIn):
+    """Files for a message of their own: a reply for the requester, or a note, which never leaves the desk."""
+
+    body: Annotated[str, Field(max_length=BODY_MAX, description="What to say with the files, as Markdown.")] = ""
+
+
 class ClassifyIn(Request):
     """A text to classify; title and description together need at least 10 characters."""
 
@@ -235,6 +241,18 @@ class ActorOut(BaseModel):
     label: str
 
 
+class AttachmentOut(BaseModel):
+    """A file. Its content is at `/api/tickets/{ticket_id}/attachments/{id}/`."""
+
+    id: int
+    message: Annotated[int | None, Field(description="The message it came with; null for the ticket's description.")]
+    name: Annotated[str, Field(description="As its sender named it, made safe, with an ending that fits its content.")]
+    media_type: Annotated[str, Field(description="What the content is, found by looking into it.")]
+    size: Annotated[int, Field(description="Bytes.")]
+    sha256: str
+    created_at: datetime
+
+
 class MessageOut(BaseModel):
     """A reply or a note."""
 
@@ -242,8 +260,9 @@ class MessageOut(BaseModel):
     kind: MessageKind
     author: ActorOut
     channel: Channel
-    body: Annotated[str, Field(description="Markdown.")]
+    body: Annotated[str, Field(description="Markdown; empty where files say it all.")]
     message_id: Annotated[str, Field(description="The Message-ID of mails about it, after RFC 5322.")]
+    attachments: list[AttachmentOut]
     created_at: datetime
 
 

@@ -9,10 +9,12 @@ from ticketdesk.ai import record
 from ticketdesk.ai.suggest import current_suggester, is_enough
 from ticketdesk.api import once
 from ticketdesk.api import openapi as document
-from ticketdesk.api.contract import answer, operation, read_body, read_query
+from ticketdesk.api.contract import Files, Model, answer, operation, read_body, read_form, read_query
 from ticketdesk.api.once import Done
 from ticketdesk.api.schemas import (
     TOO_SHORT,
+    AttachmentOut,
+    AttachmentsIn,
     ClassifyIn,
     ListQuery,
     MessageIn,
@@ -27,9 +29,13 @@ from ticketdesk.api.schemas import (
     TicketOut,
     TicketPatch,
 )
+from ticketdesk.attachments import service as attachments
+from ticketdesk.attachments.policy import FIELD
+from ticketdesk.attachments.service import Received
 from ticketdesk.core.errors import FieldFault, Invalid, Stale, Unavailable
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable
 from ticketdesk.core.vocabulary import Status
+from ticketdesk.downloads import download
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.models import Channel, MessageKind, Occasion, Staff, Ticket
@@ -58,6 +64,7 @@ def _has_token() -> bool:
     {CREATED: TicketCreated},
     BAD, UNAUTHENTICATED, CONFLICT, TOO_LARGE, NOT_JSON, LIMITED, UNAVAILABLE,
     body=TicketIn,
+    files=Files.WELCOME,
     request_headers=once.HEADER,
     answer_headers={"Location": "Where programs find the ticket."},
 )  # fmt: skip
@@ -68,13 +75,14 @@ def create_ticket() -> Done:
     Anyone may, at a limited rate. Category and priority that are left out are filled by the AI within
     its time budget, else by general and medium; `classified_by` says which.
     """
-    new = read_body(TicketIn).to_new().checked()
+    new = _read(TicketIn).to_new().checked()
+    received = _receive()
     suggestion = None
     if new.category is None or new.priority is None:
         # The engines may think for seconds; the connection goes back to the pool meanwhile.
         db.session.rollback()
         suggestion = current_suggester().suggest(new.title, new.description, requester_name=new.requester_name)
-    ticket = service.create_ticket(new, caller().actor, suggestion)
+    ticket = service.create_ticket(new, caller().actor, suggestion, files=attachments.claim(received.waiting))
     if suggestion is not None:
         record.record(suggestion, Occasion.API, ticket)
     url = serialize.customer_url(ticket, current_app.config["PUBLIC_URL"])
@@ -177,7 +185,8 @@ def list_messages(ticket_id: int) -> Response:
     ticket = queries.by_id(ticket_id)
     found = thread.messages_after(ticket, query.after, limit=query.limit + 1)
     shown = found[: query.limit]
-    response = answer([serialize.message(message) for message in shown])
+    files = attachments.of_messages(message.id for message in shown)
+    response = answer([serialize.message(message, files.get(message.id, ())) for message in shown])
     if len(found) > len(shown):
         response.headers["Link"] = _next_page("after", str(shown[-1].id))
     return response
@@ -188,6 +197,7 @@ def list_messages(ticket_id: int) -> Response:
     {CREATED: MessageOut},
     BAD, UNAUTHENTICATED, FORBIDDEN, MISSING, CONFLICT, TOO_LARGE, NOT_JSON, UNAVAILABLE,
     body=MessageIn,
+    files=Files.WELCOME,
     request_headers=once.HEADER,
 )  # fmt: skip
 @once.once()
@@ -196,20 +206,47 @@ def add_message(ticket_id: int) -> Done:
 
     The author is the token, or who is signed in. A reply is the desk's answer: it does not reopen a ticket.
     """
-    new = read_body(MessageIn)
-    ticket, actor = service.locked(ticket_id), caller().actor
-    if new.kind is MessageKind.NOTE:
-        message = conversation.add_note(ticket, new.body, actor, Channel.API)
-    else:
-        message = conversation.add_reply(
-            ticket,
-            new.body,
-            actor,
-            Channel.API,
-            status=new.status,
-            expected_last_message_id=new.last_message_id,
-        )
-    return Done(serialize.message(message), ticket)
+    return _say(ticket_id, _read(MessageIn))
+
+
+@blueprint.get("/tickets/<int:ticket_id>/attachments/")
+@operation({OK: list[AttachmentOut]}, UNAUTHENTICATED, MISSING, UNAVAILABLE)
+def list_attachments(ticket_id: int) -> Response:
+    """List a ticket's files: those of its description, of replies and of notes, oldest first."""
+    files = attachments.of_ticket(queries.by_id(ticket_id))
+    return answer([serialize.attachment(file) for file in files])
+
+
+@blueprint.post("/tickets/<int:ticket_id>/attachments/")
+@operation(
+    {CREATED: MessageOut},
+    BAD, UNAUTHENTICATED, FORBIDDEN, MISSING, CONFLICT, TOO_LARGE, NOT_JSON, UNAVAILABLE,
+    body=AttachmentsIn,
+    files=Files.NEEDED,
+    request_headers=once.HEADER,
+)  # fmt: skip
+@once.once()
+def add_attachments(ticket_id: int) -> Done:
+    """Add files to a ticket, as a message with or without words.
+
+    What a file is, is found in its content: pictures, PDFs, office documents, texts, mails, recordings and zip
+    archives are taken. Nothing is added where one of the files is not.
+    """
+    new = read_form(AttachmentsIn)
+    if not any(file.filename for file in request.files.getlist(FIELD)):
+        raise Invalid(FieldFault(FIELD, "Send at least one file, with its name."))
+    return _say(ticket_id, new)
+
+
+@blueprint.get("/tickets/<int:ticket_id>/attachments/<int:attachment_id>/")
+@operation(
+    {OK: bytes},
+    UNAUTHENTICATED, MISSING, UNAVAILABLE,
+    answer_headers={"Content-Disposition": "The file's name, after RFC 6266."},
+)  # fmt: skip
+def show_attachment(ticket_id: int, attachment_id: int) -> Response:
+    """Download a file."""
+    return download(attachments.any_file(queries.by_id(ticket_id), attachment_id))
 
 
 @blueprint.get("/tickets/stats/")
@@ -264,6 +301,40 @@ def openapi() -> Response:
 def docs() -> str:
     """The reference page, drawn from the same document."""
     return render_template("api/docs.html", document=document.build(current_app))
+
+
+def _read(model: type[Model]) -> Model:
+    """The body, as JSON or as a form that may bring files."""
+    return read_form(model) if request.mimetype == "multipart/form-data" else read_body(model)
+
+
+def _receive() -> Received:
+    """Take in the request's files, all or none."""
+    db.session.rollback()
+    received = attachments.receive(request.files.getlist(FIELD))
+    received.all_taken()
+    db.session.commit()
+    return received
+
+
+def _say(ticket_id: int, new: MessageIn | AttachmentsIn) -> Done:
+    queries.by_id(ticket_id)
+    received = _receive()
+    ticket, actor = service.locked(ticket_id), caller().actor
+    files = attachments.claim(received.waiting)
+    if new.kind is MessageKind.NOTE:
+        message = conversation.add_note(ticket, new.body, actor, Channel.API, files=files)
+    else:
+        message = conversation.add_reply(
+            ticket,
+            new.body,
+            actor,
+            Channel.API,
+            status=new.status,
+            expected_last_message_id=new.last_message_id,
+            files=files,
+        )
+    return Done(serialize.message(message, files), ticket)
 
 
 def _assignee(word: str) -> int | Assignee:

@@ -2,6 +2,7 @@
 
 from ticketdesk.models.account import ApiToken, Role, Scope, Staff
 from ticketdesk.models.act import Act, ActKind
+from ticketdesk.models.attachment import Attachment
 from ticketdesk.models.canned_reply import CannedReply
 from ticketdesk.models.confirmation import Confirmation
 from ticketdesk.models.desk_work import Draft, Presence, SavedView
@@ -20,6 +21,7 @@ __all__ = [
     "ActKind",
     "AiSuggestion",
     "ApiToken",
+    "Attachment",
     "CallCount",
     "CannedReply",
     "Channel",

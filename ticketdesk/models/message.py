@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ticketdesk.core.actors import ActorKind
 from ticketdesk.core.vocabulary import DESCRIPTION_MAX
 from ticketdesk.extensions import Base
-from ticketdesk.models.columns import big_id, created_moment, length, one_of, word
+from ticketdesk.models.columns import big_id, created_moment, one_of, word
 
 # A message may be as long as the description, which is the first one in everybody's eyes.
 BODY_MAX = DESCRIPTION_MAX
@@ -36,7 +36,7 @@ class Channel(StrEnum):
 class Message(Base):
     """One message on a ticket. The ticket's description is not repeated here.
 
-    ``body`` is Markdown as it was written. ``message_id`` is the Message-ID of
+    ``body`` is Markdown as it was written, and empty where files say it all. ``message_id`` is the Message-ID of
     RFC 5322, given at once so that mails about it can refer to each other.
     A trigger adds each new message to its ticket's ``search_vector``.
     ``home_ticket_id`` is the ticket that the message was written on, where merging
@@ -61,7 +61,9 @@ class Message(Base):
         one_of("kind", MessageKind),
         one_of("channel", Channel),
         one_of("author_kind", ActorKind),
-        length("body", 1, BODY_MAX),
+        CheckConstraint(
+            f"(body = '' OR btrim(body, E' \\t\\n\\r') <> '') AND char_length(body) <= {BODY_MAX}", name="body_length"
+        ),
         CheckConstraint("kind = 'reply' OR author_kind <> 'customer'", name="note_from_desk"),
         CheckConstraint("message_id ~ '^<[^<>@[:space:]]+@[^<>@[:space:]]+>$'", name="message_id_form"),
         Index("ix_message_ticket", "ticket_id", "id"),

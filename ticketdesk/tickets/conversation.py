@@ -8,15 +8,16 @@ from flask import current_app
 from sqlalchemy import select
 
 from ticketdesk import events
+from ticketdesk.attachments.service import attach
 from ticketdesk.core.actors import Actor, ActorKind
 from ticketdesk.core.errors import Conflict, Forbidden
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
-from ticketdesk.models import Channel, EventKind, Message, MessageKind, Ticket
+from ticketdesk.models import Attachment, Channel, EventKind, Message, MessageKind, Ticket
 from ticketdesk.tickets.rules import Checker
 from ticketdesk.tickets.service import change_status
 from ticketdesk.tickets.snooze import wake
-from ticketdesk.tickets.thread import Post, post_of
+from ticketdesk.tickets.thread import Post, posts_of
 from ticketdesk.tickets.workflow import DONE
 
 DESK = frozenset({ActorKind.STAFF, ActorKind.TOKEN})
@@ -38,8 +39,11 @@ def add_reply(
     *,
     status: Status | None = None,
     expected_last_message_id: int | None = None,
+    files: Sequence[Attachment] = (),
 ) -> Message:
     """Say something that the requester and the desk read, on a locked ticket.
+
+    Where there are ``files``, which are claimed, they may say it all.
 
     ``status`` is set in the same act. Without it, a requester's reply reopens a
     ticket that is resolved or closed: what they still have to say is answered
@@ -56,7 +60,7 @@ def add_reply(
     from_requester = actor.kind is ActorKind.CUSTOMER
     if expected_last_message_id is not None:
         _refuse_if_answered(ticket, expected_last_message_id, notes=not from_requester)
-    message = _add(ticket, MessageKind.REPLY, body, actor, channel)
+    message = _add(ticket, MessageKind.REPLY, body, actor, channel, files)
     events.record(EventKind.REPLIED, ticket, actor, message=message.id, channel=channel)
     if actor.kind in DESK and ticket.first_response_at is None:
         ticket.first_response_at = message.created_at
@@ -70,8 +74,8 @@ def add_reply(
     return message
 
 
-def add_note(ticket: Ticket, body: str, actor: Actor, channel: Channel) -> Message:
-    """Say something that only the desk reads, on a locked ticket.
+def add_note(ticket: Ticket, body: str, actor: Actor, channel: Channel, *, files: Sequence[Attachment] = ()) -> Message:
+    """Say something that only the desk reads, on a locked ticket; ``files`` may say it all.
 
     Raises:
         Invalid: the body is empty, too long or cannot be stored.
@@ -79,14 +83,16 @@ def add_note(ticket: Ticket, body: str, actor: Actor, channel: Channel) -> Messa
     """
     if actor.kind is ActorKind.CUSTOMER:
         raise Forbidden("Notes are written by the desk alone.")
-    message = _add(ticket, MessageKind.NOTE, body, actor, channel)
+    message = _add(ticket, MessageKind.NOTE, body, actor, channel, files)
     events.record(EventKind.NOTED, ticket, actor, message=message.id, channel=channel)
     return message
 
 
-def _add(ticket: Ticket, kind: MessageKind, body: str, actor: Actor, channel: Channel) -> Message:
+def _add(
+    ticket: Ticket, kind: MessageKind, body: str, actor: Actor, channel: Channel, files: Sequence[Attachment]
+) -> Message:
     check = Checker()
-    body = check.body(body)
+    body = check.body(body, needed=not files)
     check.done()
     message = Message(
         ticket_id=ticket.id,
@@ -100,6 +106,7 @@ def _add(ticket: Ticket, kind: MessageKind, body: str, actor: Actor, channel: Ch
     )
     db.session.add(message)
     db.session.flush()
+    attach(files, message)
     # The trigger that makes the message's words findable has changed the ticket's row.
     db.session.expire(ticket, ["version", "updated_at"])
     return message
@@ -110,7 +117,7 @@ def _refuse_if_answered(ticket: Ticket, seen: int, *, notes: bool) -> None:
     if not notes:
         statement = statement.where(Message.kind == MessageKind.REPLY)
     if newer := db.session.scalars(statement).all():
-        raise AnsweredMeanwhile([post_of(message) for message in newer])
+        raise AnsweredMeanwhile(posts_of(newer))
 
 
 def _new_message_id() -> str:

@@ -50,9 +50,12 @@ class Checker:
             self._fault("requester_email", "This is not an e-mail address, such as ada@example.com.")
             return None
 
-    def body(self, value: str) -> str:
+    def body(self, value: str, *, needed: bool = True) -> str:
         """A message's text with plain line ends."""
-        return self._required("body", many_lines(value), BODY_MAX, "Write something first.")
+        body = many_lines(value)
+        if needed:
+            return self._required("body", body, BODY_MAX, "Write something first.")
+        return self._fitting("body", body, BODY_MAX)
 
     def comment(self, value: str) -> str | None:
         """What is said about a rating, or None where it is empty."""

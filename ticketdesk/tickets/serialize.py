@@ -1,9 +1,10 @@
 """The one JSON face of tickets, messages and events, for the API, webhooks and exports alike."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ticketdesk.ai.suggest import Suggestion
-from ticketdesk.models import Event, Message, Ticket, classified_by, reference_of
+from ticketdesk.models import Attachment, Event, Message, Ticket, classified_by, reference_of
 from ticketdesk.tickets.rows import Listed
 
 
@@ -48,8 +49,8 @@ def event(row: Event) -> dict[str, Any]:
     }
 
 
-def message(row: Message) -> dict[str, Any]:
-    """A message as JSON values. Notes are for the desk: check ``kind`` before this goes to anybody else."""
+def message(row: Message, files: Sequence[Attachment]) -> dict[str, Any]:
+    """A message with its files as JSON values. Notes are for the desk: check ``kind`` before anybody else gets this."""
     return {
         "id": row.id,
         "kind": row.kind,
@@ -57,6 +58,20 @@ def message(row: Message) -> dict[str, Any]:
         "channel": row.channel,
         "body": row.body,
         "message_id": row.message_id,
+        "attachments": [attachment(file) for file in files],
+        "created_at": row.created_at,
+    }
+
+
+def attachment(row: Attachment) -> dict[str, Any]:
+    """A file as JSON values, without its content."""
+    return {
+        "id": row.id,
+        "message": row.message_id,
+        "name": row.name,
+        "media_type": row.media_type,
+        "size": row.size,
+        "sha256": row.sha256,
         "created_at": row.created_at,
     }
 

@@ -11,11 +11,12 @@ from sqlalchemy import func, select
 from ticketdesk import events
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggestion
+from ticketdesk.attachments.service import attach
 from ticketdesk.core.actors import SYSTEM, Actor, ActorKind
 from ticketdesk.core.errors import Conflict, NotFound
 from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import EventKind, Staff, Ticket, reference_of
+from ticketdesk.models import Attachment, EventKind, Staff, Ticket, reference_of
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.rules import Checker
@@ -77,8 +78,15 @@ class Changes:
     snoozed_until: datetime | Clear | None = None
 
 
-def create_ticket(new: NewTicket, actor: Actor, suggestion: Suggestion | None = None, *, seen: bool = False) -> Ticket:
-    """Open a ticket.
+def create_ticket(
+    new: NewTicket,
+    actor: Actor,
+    suggestion: Suggestion | None = None,
+    *,
+    seen: bool = False,
+    files: Sequence[Attachment] = (),
+) -> Ticket:
+    """Open a ticket, with claimed files.
 
     What the requester left open is taken from ``suggestion``, else from the
     defaults. ``seen`` says that the requester saw the suggestion before choosing:
@@ -106,6 +114,7 @@ def create_ticket(new: NewTicket, actor: Actor, suggestion: Suggestion | None = 
     )
     db.session.add(ticket)
     db.session.flush()
+    attach(files, ticket)
     events.record(
         EventKind.CREATED,
         ticket,

@@ -1,15 +1,16 @@
 """Reading a conversation. Customers are shown `public_thread` and nothing else of this module."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from markupsafe import Markup
 from sqlalchemy import select
 
+from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.extensions import db
-from ticketdesk.models import Channel, Event, EventKind, Message, MessageKind, Ticket
+from ticketdesk.models import Attachment, Channel, Event, EventKind, Message, MessageKind, Ticket
 from ticketdesk.tickets import markdown
 
 PAGE_SIZE = 50
@@ -28,6 +29,7 @@ class Post:
     channel: Channel | None
     body: str
     created_at: datetime
+    files: Sequence[Attachment] = ()
 
     @property
     def html(self) -> Markup:
@@ -94,22 +96,29 @@ def messages_after(ticket: Ticket, message_id: int, *, limit: int) -> Sequence[M
     ).all()
 
 
-def post_of(message: Message) -> Post:
-    """A message as a page shows it."""
-    return Post(
-        message.id,
-        MessageKind(message.kind),
-        Actor(ActorKind(message.author_kind), message.author_id, message.author_label),
-        Channel(message.channel),
-        message.body,
-        message.created_at,
-    )
+def posts_of(messages: Iterable[Message]) -> list[Post]:
+    """Messages as a page shows them, with their files."""
+    messages = list(messages)
+    files = attachments.of_messages(message.id for message in messages)
+    return [
+        Post(
+            message.id,
+            MessageKind(message.kind),
+            Actor(ActorKind(message.author_kind), message.author_id, message.author_label),
+            Channel(message.channel),
+            message.body,
+            message.created_at,
+            files.get(message.id, ()),
+        )
+        for message in messages
+    ]
 
 
 def description_of(ticket: Ticket) -> Post:
     """The ticket's description as the first post of its conversation."""
     author = Actor(ActorKind.CUSTOMER, None, ticket.requester_name or CUSTOMER.label)
-    return Post(None, MessageKind.REPLY, author, None, ticket.description, ticket.created_at)
+    files = attachments.of_description(ticket)
+    return Post(None, MessageKind.REPLY, author, None, ticket.description, ticket.created_at, files)
 
 
 def _thread(ticket: Ticket, kinds: set[MessageKind], before: int | None, limit: int) -> Thread:
@@ -121,7 +130,7 @@ def _thread(ticket: Ticket, kinds: set[MessageKind], before: int | None, limit: 
         )
         statement = statement.where(Message.id < before)
     last = db.session.scalars(statement.order_by(Message.id.desc()).limit(limit + 1)).all()
-    posts = [post_of(message) for message in reversed(last[:limit])]
+    posts = posts_of(reversed(last[:limit]))
     if len(last) > limit:
         return Thread(posts, posts[0].id, until)
     return Thread([description_of(ticket), *posts], None, until)
