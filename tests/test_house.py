@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "ticketdesk"
 
 LINE = (
     {"core"},
-    {"extensions"},
+    {"extensions", "liveness"},
     {"reading"},
     {"models"},
     {"jobs"},

@@ -9,7 +9,19 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, load
-from ticketdesk import cli, cli_ai, embedded, error_handlers, events, filters, gate, health, reactions, statics
+from ticketdesk import (
+    cli,
+    cli_ai,
+    embedded,
+    error_handlers,
+    events,
+    filters,
+    gate,
+    health,
+    liveness,
+    reactions,
+    statics,
+)
 from ticketdesk.accounts import limits
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.api import views as api
@@ -43,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     db.init_app(app)
     set_timeouts(_database(app), app)
+    liveness.watch(_database(app))
     migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
     # Before what reads a request's form, so that nobody sends files to where they may not.
     gate.install(app)

@@ -79,7 +79,6 @@ def engine_options(pool: int) -> dict[str, Any]:
         "pool_size": pool,
         "max_overflow": 2,
         "pool_timeout": 5,
-        "pool_pre_ping": True,
         "connect_args": {**PATIENCE, "application_name": "ticketdesk"},
     }
 

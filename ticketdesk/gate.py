@@ -50,6 +50,18 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    # Not `no-store`: the browser's back button would then lose what was typed into a form.
+    "Cache-Control": "private, no-cache",
+}
+"""What every answer carries, unless its view says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -161,16 +173,12 @@ def _program(scheme: str, secret: str) -> Caller:
 
 def _secure(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+    given = {name.lower() for name in headers.keys()}  # noqa: SIM118  (iterating over headers gives pairs)
+    for name, value in SECURITY_HEADERS.items():
+        if name.lower() not in given:
+            headers.add(name, value)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers.setdefault("Strict-Transport-Security", "max-age=15552000")
-    # Not `no-store`: the browser's back button would then lose what was typed into a form.
-    headers.setdefault("Cache-Control", "private, no-cache")
     if "request_id" in g:
         headers.setdefault("X-Request-ID", g.request_id)
     return response

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar, cast, get_origin
 
 import orjson
 from flask import Response, request
@@ -18,6 +18,8 @@ from werkzeug.exceptions import UnsupportedMediaType
 from ticketdesk.attachments.policy import FIELD
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable
+
+_CONDITIONS = {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE", "HTTP_RANGE"}
 
 Model = TypeVar("Model", bound=BaseModel)
 View = TypeVar("View", bound=Callable[..., Response])
@@ -139,11 +141,23 @@ def _validated(validate: Callable[[Any], Model], values: dict[str, Any], whole: 
 def answer(content: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
     """A JSON response; times are written in UTC with a Z."""
     return Response(
-        orjson.dumps(content, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS),
+        orjson.dumps(content, option=orjson.OPT_UTC_Z),
         status,
         headers,
         mimetype="application/json",
     )
+
+
+def versioned(response: Response, version: str | None = None) -> Response:
+    """The answer with an ETag, or 304 where the caller has it already; without a ``version`` its bytes are hashed."""
+    if version is None:
+        response.add_etag()
+    else:
+        response.set_etag(version)
+    # What Werkzeug does for conditions costs as much as validating the query, and most requests have none.
+    if _CONDITIONS.isdisjoint(request.environ):
+        return response
+    return cast(Response, response.make_conditional(request))
 
 
 def _invalid(error: ValidationError, whole: str) -> Invalid:

@@ -9,7 +9,7 @@ from ticketdesk.ai import record
 from ticketdesk.ai.suggest import current_suggester, is_enough
 from ticketdesk.api import once
 from ticketdesk.api import openapi as document
-from ticketdesk.api.contract import Files, Model, answer, operation, read_body, read_form, read_query
+from ticketdesk.api.contract import Files, Model, answer, operation, read_body, read_form, read_query, versioned
 from ticketdesk.api.once import Done
 from ticketdesk.api.schemas import (
     TOO_SHORT,
@@ -119,9 +119,7 @@ def list_tickets() -> Response:
     response = answer([serialize.ticket(row) for row in page.rows])
     if page.next is not None:
         response.headers["Link"] = _next_page("cursor", page.next)
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return versioned(response)
 
 
 @blueprint.get("/tickets/<int:ticket_id>/")
@@ -259,8 +257,8 @@ def stats() -> Response:
             "total_tickets": found.total,
             **{f"{status}_tickets": found.by_status[status] for status in Status},
             "avg_tickets_per_day": found.average_a_day,
-            "priority_breakdown": found.by_priority,
-            "category_breakdown": found.by_category,
+            "priority_breakdown": {word.value: tickets for word, tickets in found.by_priority.items()},
+            "category_breakdown": {word.value: tickets for word, tickets in found.by_category.items()},
         }
     )
 
@@ -358,15 +356,14 @@ def _new_assignee(patch: TicketPatch) -> Staff | Clear | None:
 def _next_page(name: str, value: str) -> str:
     """The Link header that leads to the same list further on."""
     others = [(key, given) for key, given in request.args.items(multi=True) if key != name]
-    return f'<{request.base_url}?{urlencode([*others, (name, value)])}>; rel="next"'
+    address = f"{request.scheme}://{request.host}{request.root_path}{request.path}"
+    return f'<{address}?{urlencode([*others, (name, value)])}>; rel="next"'
 
 
 def _detail(ticket: Ticket) -> Response:
     events = [serialize.event(event) for event in queries.events_of(ticket)]
     response = answer(serialize.ticket(ticket) | {"events": events})
-    response.set_etag(_etag(ticket))
-    response.make_conditional(request)
-    return response
+    return versioned(response, _etag(ticket))
 
 
 def _etag(ticket: Ticket) -> str:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 from sqlalchemy import func, select, union_all
 
+from ticketdesk import reading
 from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
@@ -33,28 +35,25 @@ class Stats:
         return sum(self.by_status.values())
 
 
+@cache
+def _figures() -> reading.Statement:
+    totals = counters.kinds()
+    kind = (totals.c.category, totals.c.priority, totals.c.status)
+    first = select(func.min(Ticket.created_at)).where(Ticket.present).scalar_subquery()
+    return reading.compiled(select(*kind, func.sum(totals.c.tickets), first).group_by(*kind))
+
+
 def stats() -> Stats:
     """The figures, exact at this moment, read from the counters in one statement."""
-    totals = counters.kinds()
-    first = select(func.min(Ticket.created_at)).where(Ticket.present).scalar_subquery()
-    rows = db.session.execute(
-        select(
-            totals.c.category,
-            totals.c.priority,
-            totals.c.status,
-            func.sum(totals.c.tickets).label("tickets"),
-            first.label("first"),
-        ).group_by(totals.c.category, totals.c.priority, totals.c.status)
-    ).all()
+    since = None
     by_status = dict.fromkeys(Status, 0)
     by_priority = dict.fromkeys(Priority, 0)
     by_category = dict.fromkeys(Category, 0)
-    for row in rows:
-        tickets = int(row.tickets)
-        by_status[Status(row.status)] += tickets
-        by_priority[Priority(row.priority)] += tickets
-        by_category[Category(row.category)] += tickets
-    since = rows[0].first if rows else None
+    for category, priority, status, counted, first in reading.rows(_figures()):
+        tickets, since = int(counted), first
+        by_status[Status(status)] += tickets
+        by_priority[Priority(priority)] += tickets
+        by_category[Category(category)] += tickets
     days = max((clock.now() - since).total_seconds() / SECONDS_A_DAY, 1.0) if since else 1.0
     return Stats(by_status, by_priority, by_category, round(sum(by_status.values()) / days, 2))
 
