@@ -35,7 +35,7 @@ class Page(HTMLParser):
         if tag in {"input", "textarea", "select"} and "name" in found:
             self._control = found["name"] if tag != "input" else ""
             self.form[found["name"]] = found.get("value", "")
-        elif tag == "option" and (not self.form[self._control] or "selected" in found):
+        elif tag == "option" and self._control and (not self.form[self._control] or "selected" in found):
             self.form[self._control] = found["value"] if "selected" in found else self.form[self._control]
 
     def handle_endtag(self, tag: str) -> None:

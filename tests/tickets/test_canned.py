@@ -12,7 +12,7 @@ from ticketdesk.core.actors import Actor, ActorKind
 from ticketdesk.core.errors import Forbidden, Invalid, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import CannedReply, Channel, Role, Staff, Ticket
+from ticketdesk.models import CannedReply, Channel, Message, MessageKind, Role, Staff, Ticket
 from ticketdesk.tickets import canned, variables
 from ticketdesk.tickets.canned import NewCannedReply
 from ticketdesk.tickets.conversation import AnsweredMeanwhile, add_reply
@@ -173,6 +173,9 @@ class TestMacro:
     def macro(self, by: Staff, **values: Any) -> CannedReply:
         return canned.create_canned_reply(NewCannedReply("Refund", **values), by)
 
+    def use(self, ticket: Ticket, macro: CannedReply, **more: Any) -> Message | None:
+        return canned.send(ticket, MessageKind.REPLY, macro.body or "", GRACE, canned.effect_of(macro), **more)
+
     def test_it_replies_and_changes_in_one_act(self, ticket: Ticket, ada: Staff) -> None:
         ticket.tags = ["vip"]
         macro = self.macro(
@@ -185,7 +188,7 @@ class TestMacro:
             tags=["refund"],
         )
         assert macro.is_macro
-        reply = canned.apply_macro(ticket, macro, GRACE)
+        reply = self.use(ticket, macro)
         assert reply is not None
         assert (reply.body, reply.channel) == ("Hi Ada, it is on its way.", Channel.STAFF)
         assert (ticket.status, ticket.priority, ticket.category) == ("resolved", "low", "billing")
@@ -193,16 +196,28 @@ class TestMacro:
         assert ticket.first_response_at is not None
 
     def test_one_without_text_only_changes(self, ticket: Ticket, ada: Staff) -> None:
-        assert canned.apply_macro(ticket, self.macro(ada, tags=["spam"], status=Status.CLOSED), GRACE) is None
+        assert self.use(ticket, self.macro(ada, tags=["spam"], status=Status.CLOSED)) is None
         assert (ticket.status, ticket.tags, ticket.priority) == ("closed", ["spam"], "high")
 
     def test_it_is_stopped_as_a_reply_is(self, ticket: Ticket, ada: Staff) -> None:
         add_reply(ticket, "Done already.", GRACE, Channel.STAFF)
         with pytest.raises(AnsweredMeanwhile):
-            canned.apply_macro(
-                ticket, self.macro(ada, body="Hi", status=Status.CLOSED), GRACE, expected_last_message_id=0
-            )
+            self.use(ticket, self.macro(ada, body="Hi", status=Status.CLOSED), expected_last_message_id=0)
         assert ticket.status == Status.OPEN
+
+    def test_variables_are_filled_in_what_the_customer_reads_alone(self, ticket: Ticket) -> None:
+        said = [
+            canned.send(ticket, kind, "{{ requester.first_name }}", GRACE)
+            for kind in (MessageKind.REPLY, MessageKind.NOTE)
+        ]
+        assert [message and message.body for message in said] == ["Ada", "{{ requester.first_name }}"]
+        with pytest.raises(Invalid):
+            canned.send(ticket, MessageKind.REPLY, "{{ nobody }}", GRACE, canned.Effect(status=Status.CLOSED))
+        assert ticket.status == Status.OPEN
+
+    def test_nothing_is_said_by_mistake(self, ticket: Ticket) -> None:
+        with pytest.raises(Invalid):
+            canned.send(ticket, MessageKind.REPLY, " ", GRACE)
 
     def test_a_preview_is_what_is_sent(self, ticket: Ticket, ada: Staff) -> None:
         assert canned.preview("**{{ ticket.reference }}**", ticket, GRACE).strip() == (

@@ -209,7 +209,7 @@ class Desk(RuleBasedStateMachine):
         macro = canned.create_canned_reply(
             canned.NewCannedReply("Done", "Dear {{ requester.name }}, done.", status=Status.RESOLVED), self.staff
         )
-        canned.apply_macro(self.ticket(pick), macro, self.grace)
+        canned.send(self.ticket(pick), MessageKind.REPLY, macro.body or "", self.grace, canned.effect_of(macro))
         db.session.commit()
 
     @rule()

@@ -50,6 +50,7 @@ ROUTES: tuple[tuple[str, Need], ...] = (
     ("dashboard.*", Need.STAFF),
     ("queue.*", Need.STAFF),
     ("ticket.*", Need.STAFF),
+    ("canned.*", Need.STAFF),
     ("ai.*", Need.STAFF),
     ("incidents.*", Need.STAFF),
     ("suggestions.*", Need.STAFF),

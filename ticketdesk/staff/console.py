@@ -10,6 +10,7 @@ from ticketdesk.extensions import db
 from ticketdesk.models import AiSuggestion, ApiToken, Staff
 from ticketdesk.staff import sign_in
 from ticketdesk.staff.ai import Ai
+from ticketdesk.staff.canned import CannedReplies
 from ticketdesk.staff.dashboard import Dashboard
 from ticketdesk.staff.incidents import Incidents
 from ticketdesk.staff.jobs import Jobs
@@ -30,6 +31,7 @@ def install(app: Flask) -> None:
     admin.add_views(
         Queue("Queue", endpoint="queue", menu_icon_value="queue"),
         TicketPage("Ticket", endpoint="ticket", url="tickets"),
+        CannedReplies("Canned replies", endpoint="canned", menu_icon_value="canned"),
         Incidents("Incidents", endpoint="incidents"),
         People(Staff, db, "People", endpoint="people", menu_icon_value="people"),
         Tokens(ApiToken, db, "API tokens", endpoint="tokens", menu_icon_value="key"),

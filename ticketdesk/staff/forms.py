@@ -1,17 +1,21 @@
-"""The console's forms about accounts.
+"""The console's forms about accounts and canned replies.
 
 They are WTForms without Flask-WTF's part: the app checks the CSRF token of every
 request before its view runs, and the templates put it in.
 """
 
-from wtforms import BooleanField, EmailField, Field, Form, PasswordField, SelectField, StringField
+from enum import StrEnum
+
+from wtforms import BooleanField, EmailField, Field, Form, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
 
 from ticketdesk.accounts.passwords import PASSWORD_MAX, PASSWORD_MIN
 from ticketdesk.core.errors import Invalid
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable
-from ticketdesk.core.vocabulary import EMAIL_MAX, NAME_MAX
+from ticketdesk.core.vocabulary import EMAIL_MAX, NAME_MAX, Category, Priority, Status
+from ticketdesk.filters import words
 from ticketdesk.models import Role, Scope
+from ticketdesk.models.canned_reply import CANNED_TITLE_MAX, SHORTCUT_MAX
 
 PASSWORD_HINT = f"{PASSWORD_MIN} characters or more; a few words make a good one."
 
@@ -118,3 +122,21 @@ class NewTokenForm(Form):
 
     name = _name("Name", "Name the program that will use the token.")
     scope = SelectField("Scope", choices=[(Scope.READ.value, "Read"), (Scope.WRITE.value, "Read and write")])
+
+
+def _change(label: str, vocabulary: type[StrEnum]) -> SelectField:
+    return SelectField(label, choices=[("", "Leave as it is"), *((word.value, words(word)) for word in vocabulary)])
+
+
+class CannedForm(Form):
+    """A canned reply. What its values may be is checked by the verb that keeps it."""
+
+    title = StringField("Title", render_kw={"maxlength": CANNED_TITLE_MAX})
+    shortcut = StringField("Shortcut", render_kw={"maxlength": SHORTCUT_MAX})
+    body = TextAreaField("Text")
+    shared = BooleanField("Share it with everybody")
+    status = _change("Status", Status)
+    priority = _change("Priority", Priority)
+    category = _change("Category", Category)
+    assignee = SelectField("Assignee")
+    tags = StringField("Tags to add")

@@ -22,6 +22,14 @@ Word = TypeVar("Word", bound=StrEnum)
 FIELDS: dict[str, type[StrEnum]] = {"status": Status, "priority": Priority, "category": Category}
 
 
+def me() -> Staff:
+    """The account of whoever has the page open; the gate lets nobody else into the console."""
+    staff = caller().staff
+    if staff is None:
+        raise LookupError("The gate lets nobody but staff in here.")
+    return staff
+
+
 def read_id(value: str) -> int | None:
     """The value as a row's id, or None where it cannot be one."""
     # As many digits as a bigint has; Python refuses to read very long numbers at all.
@@ -41,6 +49,15 @@ def read_words(field: str, vocabulary: type[Word], values: Iterable[str]) -> fro
         raise Invalid(FieldFault(field, f"This must be one of: {', '.join(vocabulary)}.")) from None
 
 
+def read_word(field: str, vocabulary: type[Word], form: Form) -> Word | None:
+    """The word that the form has for the field, None where it is missing or empty.
+
+    Raises:
+        Invalid: the value is no word of the vocabulary.
+    """
+    return next(iter(read_words(field, vocabulary, [form.get(field, "")])), None)
+
+
 def read_changes(form: Form) -> Changes:
     """The changes in the form; a field that is missing or empty stays as it is.
 
@@ -48,9 +65,9 @@ def read_changes(form: Form) -> Changes:
         Invalid: a value is no word of its vocabulary.
     """
     return Changes(
-        category=_word("category", Category, form),
-        priority=_word("priority", Priority, form),
-        status=_word("status", Status, form),
+        category=read_word("category", Category, form),
+        priority=read_word("priority", Priority, form),
+        status=read_word("status", Status, form),
     )
 
 
@@ -84,7 +101,3 @@ def read_ticket_ids(form: Form) -> Sequence[int]:
     if None in ids:
         raise Invalid(FieldFault("ticket", "This is not the number of a ticket."))
     return [ticket_id for ticket_id in ids if ticket_id is not None]
-
-
-def _word(field: str, vocabulary: type[Word], form: Form) -> Word | None:
-    return next(iter(read_words(field, vocabulary, [form.get(field, "")])), None)

@@ -12,13 +12,14 @@ from ticketdesk.core.errors import Invalid
 from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
-from ticketdesk.models import Ticket
+from ticketdesk.models import MessageKind, Ticket
 from ticketdesk.staff import conversation, worklist
 from ticketdesk.staff.conversation import Composer
 from ticketdesk.staff.live import live_part
-from ticketdesk.staff.reading import FIELDS, read_assignee, read_changes, read_id
+from ticketdesk.staff.reading import FIELDS, me, read_assignee, read_changes, read_id
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import alike, assignment, queries, serialize, service, thread
+from ticketdesk.tickets.canned import canned_replies_for
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
 from ticketdesk.tickets.tags import set_tags, tags_starting_with
 
@@ -70,8 +71,12 @@ class TicketPage(ConsolePage):
     @route("/<int:ticket_id>/messages", "POST")
     def say(self, ticket_id: int) -> ResponseReturnValue:
         """Send a reply or add a note; what stops it comes back with all that was typed."""
+        ticket = queries.by_id(ticket_id)
+        # Whoever writes a note is not done yet. The next ticket is looked up before this one moves in the list.
+        onward = request.form.get("then") == "next" and request.form.get("kind") != MessageKind.NOTE
+        _, behind = worklist.neighbours(ticket) if onward else (None, None)
         try:
-            sentence = conversation.send(ticket_id, request.form)
+            sent = conversation.send(ticket_id, request.form)
         except AnsweredMeanwhile as error:
             db.session.rollback()
             ticket = queries.by_id(ticket_id)
@@ -81,14 +86,38 @@ class TicketPage(ConsolePage):
             fault = " ".join(fault.message for fault in error.faults)
             page = self._page(queries.by_id(ticket_id), conversation.returned(request.form, fault=fault))
             return page, HTTPStatus.UNPROCESSABLE_ENTITY
-        flash(sentence, "good")
-        return _back(ticket_id)
+        if onward:
+            flash(f"{ticket.reference}: {sent.sentence[0].lower()}{sent.sentence[1:]}", "good")
+            return _onward(behind)
+        flash(sent.sentence, "good")
+        return _back(ticket_id, anchor=f"message-{sent.message_id}" if sent.message_id else None)
 
     @route("/<int:ticket_id>/draft", "POST")
     def draft(self, ticket_id: int) -> ResponseReturnValue:
         """Keep what is being written, for the script of the page."""
-        conversation.keep(queries.by_id(ticket_id), request.form)
+        conversation.keep(ticket_id, request.form)
         return "", HTTPStatus.NO_CONTENT
+
+    @route("/<int:ticket_id>/preview", "POST")
+    def preview(self, ticket_id: int) -> ResponseReturnValue:
+        """What is being written as its readers will see it, for the script of the page."""
+        try:
+            html = conversation.preview(queries.by_id(ticket_id), request.form)
+        except Invalid as error:
+            return self.page("staff/_preview.html", faults=error.faults)
+        return self.page("staff/_preview.html", html=html)
+
+    @route("/<int:ticket_id>/canned")
+    def canned(self, ticket_id: int) -> ResponseReturnValue:
+        """The canned replies filled in for this ticket, for the script of the page."""
+        offered = conversation.offered(queries.by_id(ticket_id))
+        return self.page("staff/_canned_offered.html", offered=offered, chips=conversation.chips)
+
+    @route("/<int:ticket_id>/insert", "POST")
+    def insert(self, ticket_id: int) -> ResponseReturnValue:
+        """Put a canned reply into the box and send nothing, where no script does that."""
+        ticket = queries.by_id(ticket_id)
+        return self._page(ticket, conversation.inserted(ticket, request.form))
 
     @route("/<int:ticket_id>/tags", "POST")
     def tag(self, ticket_id: int) -> ResponseReturnValue:
@@ -132,12 +161,15 @@ class TicketPage(ConsolePage):
         shown = _shown(ticket) | {
             "composer": composer or conversation.begun(ticket),
             "tags_offered": tags_starting_with("", most=TAGS_OFFERED),
+            "canned_replies": canned_replies_for(me()),
+            "chips": conversation.chips,
         }
         return self.page("staff/ticket.html", **shown, **more)
 
 
-def _back(ticket_id: int) -> Response:
-    return redirect(url_for(".show", ticket_id=ticket_id, **worklist.kept()), HTTPStatus.SEE_OTHER)
+def _back(ticket_id: int, *, anchor: str | None = None) -> Response:
+    """To the ticket's page, or to a place on it."""
+    return redirect(url_for(".show", ticket_id=ticket_id, _anchor=anchor, **worklist.kept()), HTTPStatus.SEE_OTHER)
 
 
 def _onward(ticket_id: int | None, *, end: str = "This was the last ticket of the list.") -> Response:

@@ -11,9 +11,9 @@ from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from ticketdesk.core.errors import Invalid
-from ticketdesk.gate import caller
 from ticketdesk.models import Ticket
 from ticketdesk.staff import queue
+from ticketdesk.staff.reading import me
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.queries import Filter
 
@@ -39,9 +39,9 @@ def neighbours(ticket: Ticket) -> tuple[int | None, int | None]:
 
     Whoever came from no list goes through the tickets that are not done.
     """
-    came_from, staff = _came_from(), caller().staff
+    came_from = _came_from()
     wanted = came_from[1] if came_from else _otherwise()
-    return queries.neighbours(wanted.seen_by(staff) if staff else wanted, ticket)
+    return queries.neighbours(wanted.seen_by(me()), ticket)
 
 
 def _otherwise() -> Filter:

@@ -1,4 +1,8 @@
-"""Canned replies and macros: answers that are written once, with the changes that go with them."""
+"""Canned replies and macros: answers that are written once, with the changes that go with them.
+
+Who picks one changes its text and drops changes before it is sent, so what is
+sent is a text and an `Effect` and not the canned reply itself.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +15,11 @@ from ticketdesk.core.actors import Actor
 from ticketdesk.core.errors import FieldFault, Invalid, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import CannedReply, Channel, Message, Staff, Ticket
+from ticketdesk.models import CannedReply, Channel, Message, MessageKind, Staff, Ticket
 from ticketdesk.models.canned_reply import CANNED_TITLE_MAX, SHORTCUT_MAX
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets import markdown, variables
-from ticketdesk.tickets.conversation import add_reply
+from ticketdesk.tickets.conversation import add_note, add_reply
 from ticketdesk.tickets.rules import Checker
 from ticketdesk.tickets.service import Changes, change
 from ticketdesk.tickets.sharing import check_may_change, visible_to
@@ -34,6 +38,33 @@ class NewCannedReply:
     category: Category | None = None
     assignee: Staff | None = None
     tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What changes along with a message; None leaves a field alone, and tags are added to those that there are."""
+
+    status: Status | None = None
+    priority: Priority | None = None
+    category: Category | None = None
+    assignee: Staff | None = None
+    tags: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.status or self.priority or self.category or self.assignee or self.tags)
+
+    def on(self, ticket: Ticket) -> Changes:
+        """The changes that this makes to a ticket."""
+        return Changes(
+            category=self.category,
+            priority=self.priority,
+            status=self.status,
+            assignee=self.assignee,
+            tags=[*ticket.tags, *self.tags] if self.tags else None,
+        )
+
+
+NO_EFFECT = Effect()
 
 
 def canned_replies_for(staff: Staff) -> Sequence[CannedReply]:
@@ -71,14 +102,18 @@ def create_canned_reply(new: NewCannedReply, by: Staff, *, shared: bool = False)
     return canned
 
 
-def change_canned_reply(canned: CannedReply, new: NewCannedReply, by: Staff) -> None:
-    """Make a canned reply what ``new`` says.
+def change_canned_reply(canned: CannedReply, new: NewCannedReply, by: Staff, *, shared: bool | None = None) -> None:
+    """Make a canned reply what ``new`` says, and with ``shared`` everybody's or the person's own; None lets that be.
 
     Raises:
         Invalid: a value cannot be used; all are named.
-        Forbidden, NotFound: it is not the person's to change.
+        Forbidden, NotFound: it is not the person's to change, or to share.
     """
     check_may_change(canned.owner_id, by)
+    if shared is not None and shared != (canned.owner_id is None):
+        owner_id = None if shared else by.id
+        check_may_change(owner_id, by)
+        canned.owner_id = owner_id
     _fill(canned, new)
 
 
@@ -102,31 +137,44 @@ def preview(body: str, ticket: Ticket, agent: Actor) -> Markup:
     return markdown.render(variables.fill(body, ticket, agent))
 
 
-def apply_macro(
+def effect_of(canned: CannedReply) -> Effect:
+    """What a canned reply changes; nothing, unless it is a macro."""
+    return Effect(
+        Status(canned.status) if canned.status else None,
+        Priority(canned.priority) if canned.priority else None,
+        Category(canned.category) if canned.category else None,
+        canned.assignee,
+        tuple(canned.tags),
+    )
+
+
+def send(
     ticket: Ticket,
-    macro: CannedReply,
+    kind: MessageKind,
+    body: str,
     actor: Actor,
+    effect: Effect = NO_EFFECT,
     *,
     expected_last_message_id: int | None = None,
 ) -> Message | None:
-    """Send a canned reply and carry out its changes in one act, on a locked ticket; returns the reply, if it has one.
+    """Say something and carry out what goes with it, in one act, on a locked ticket; returns what was said.
+
+    The variables of a reply are filled in. A note, which may be about them, is
+    said as it is. With an effect the text may be missing, and nothing is said.
 
     Raises:
-        Invalid: a variable is unknown, or the assignee's account was switched off since.
-        AnsweredMeanwhile: there are messages behind the last one that the actor has seen.
+        Invalid: the text cannot be sent, a variable in it is unknown, or the assignee's account was switched off.
+        AnsweredMeanwhile: there are messages behind the last one that the author of a reply has seen.
     """
     message = None
-    if macro.body is not None:
-        body = variables.fill(macro.body, ticket, actor)
+    if effect and not body.strip():
+        pass
+    elif kind is MessageKind.NOTE:
+        message = add_note(ticket, body, actor, Channel.STAFF)
+    else:
+        body = variables.fill(body, ticket, actor)
         message = add_reply(ticket, body, actor, Channel.STAFF, expected_last_message_id=expected_last_message_id)
-    changes = Changes(
-        category=Category(macro.category) if macro.category else None,
-        priority=Priority(macro.priority) if macro.priority else None,
-        status=Status(macro.status) if macro.status else None,
-        assignee=macro.assignee,
-        tags=[*ticket.tags, *macro.tags] if macro.tags else None,
-    )
-    change(ticket, changes, actor)
+    change(ticket, effect.on(ticket), actor)
     return message
 
 

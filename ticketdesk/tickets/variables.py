@@ -26,9 +26,10 @@ ADDRESSLESS = "your e-mail address"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable: what it stands for, in words for the person who writes the text, and its value."""
+    """One variable: what it stands for, in words for the person who writes the text, an example, and its value."""
 
     meaning: str
+    example: str
     value: Callable[[Ticket, Actor], str]
 
 
@@ -43,25 +44,37 @@ def _quoted(text: str) -> str:
 VARIABLES: dict[str, Variable] = {
     "requester.name": Variable(
         f"The requester's name, or “{NAMELESS}” where it is not known.",
+        "Ada Lovelace",
         lambda ticket, _: _quoted(ticket.requester_name or NAMELESS),
     ),
     "requester.first_name": Variable(
         f"The first word of the requester's name, or “{NAMELESS}” where it is not known.",
+        "Ada",
         lambda ticket, _: _quoted(_first_word(ticket.requester_name or NAMELESS)),
     ),
     "requester.email": Variable(
         f"The requester's e-mail address, or “{ADDRESSLESS}” where it is not known.",
+        "ada@example.com",
         lambda ticket, _: _quoted(ticket.requester_email or ADDRESSLESS),
     ),
-    "ticket.reference": Variable("The ticket's reference, such as TD-1042.", lambda ticket, _: ticket.reference),
-    "ticket.title": Variable("The ticket's title.", lambda ticket, _: _quoted(ticket.title)),
+    "ticket.reference": Variable(
+        "The ticket's reference, such as TD-1042.", "TD-1042", lambda ticket, _: ticket.reference
+    ),
+    "ticket.title": Variable(
+        "The ticket's title.", "The export stops half way", lambda ticket, _: _quoted(ticket.title)
+    ),
     "ticket.url": Variable(
         "The requester's own link to the ticket.",
+        "https://desk.example/t/4f1c",
         lambda ticket, _: serialize.customer_url(ticket, current_app.config["PUBLIC_URL"]),
     ),
-    "agent.name": Variable("Your name.", lambda _, agent: _quoted(agent.label)),
-    "agent.first_name": Variable("The first word of your name.", lambda _, agent: _quoted(_first_word(agent.label))),
-    "desk.name": Variable("The name of this desk.", lambda _ticket, _agent: _quoted(current_app.config["DESK_NAME"])),
+    "agent.name": Variable("Your name.", "Grace Hopper", lambda _, agent: _quoted(agent.label)),
+    "agent.first_name": Variable(
+        "The first word of your name.", "Grace", lambda _, agent: _quoted(_first_word(agent.label))
+    ),
+    "desk.name": Variable(
+        "The name of this desk.", "Support", lambda _ticket, _agent: _quoted(current_app.config["DESK_NAME"])
+    ),
 }
 
 
@@ -71,9 +84,16 @@ def fill(text: str, ticket: Ticket, agent: Actor) -> str:
     Raises:
         Invalid: a variable is unknown or not closed; all are named.
     """
-    if found := faults(text):
-        raise Invalid(*found)
-    return _VARIABLE.sub(lambda found: _value(found, ticket, agent), text)
+    return _filled(text, lambda variable: variable.value(ticket, agent))
+
+
+def fill_with_examples(text: str) -> str:
+    """The same with examples for values, for whoever writes a text that is used later.
+
+    Raises:
+        Invalid: a variable is unknown or not closed; all are named.
+    """
+    return _filled(text, lambda variable: variable.example)
 
 
 def faults(text: str) -> Sequence[FieldFault]:
@@ -84,12 +104,17 @@ def faults(text: str) -> Sequence[FieldFault]:
             sentence = f"The variable that begins with “{found['open']}” is not closed; write it as {{{{ name }}}}."
             sentences[sentence] = None
         elif not found["escaped"] and found["name"].strip() not in VARIABLES:
-            sentence = f"There is no variable “{found['name'].strip()}”; there are {', '.join(VARIABLES)}."
+            sentence = (
+                f"There is no variable “{found['name'].strip()}”; there are {', '.join(VARIABLES)}."
+                r" To show the braces themselves, write \{{ in front."
+            )
             sentences[sentence] = None
     return [FieldFault("body", sentence) for sentence in sentences]
 
 
-def _value(found: re.Match[str], ticket: Ticket, agent: Actor) -> str:
-    if found["escaped"]:
-        return found[0]
-    return VARIABLES[found["name"].strip()].value(ticket, agent)
+def _filled(text: str, value_of: Callable[[Variable], str]) -> str:
+    if found := faults(text):
+        raise Invalid(*found)
+    return _VARIABLE.sub(
+        lambda found: found[0] if found["escaped"] else value_of(VARIABLES[found["name"].strip()]), text
+    )

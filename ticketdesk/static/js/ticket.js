@@ -1,76 +1,83 @@
-/* The conveniences of a ticket's page: the keyboard, and writing beside others. The page works without it. */
+/* A ticket's page by keyboard, and where the focus goes after each act. The page works without it. */
 (() => {
   "use strict";
 
   const composer = document.getElementById("composer");
-  const shortcuts = () => localStorage.getItem("ticketdesk.shortcuts") !== "off";
-  const last = () => Number(document.getElementById("thread").dataset.last);
+  const help = document.getElementById("help");
+  const click = (id) => document.getElementById(id)?.click();
 
   function write(kind) {
-    if (!composer) return;
-    composer.querySelector(`[name=kind][value=${kind}]`).checked = true;
-    document.getElementById(`${kind}-text`).focus();
+    if (!composer) return click("to-latest");
+    composer.querySelector(`[name=kind][value=${kind}]`).click();
+    document.getElementById("write-tab").click();
+  }
+
+  function resolve() {
+    const status = document.getElementById("status");
+    if (status.value === "resolved") return;
+    status.value = "resolved";
+    status.form.requestSubmit();
+  }
+
+  function sleep() {
+    const menu = document.getElementById("snooze");
+    if (!menu) return;
+    menu.open = true;
+    menu.querySelector("button").focus();
   }
 
   const keys = {
     r: () => write("reply"),
     n: () => write("note"),
-    a: () => document.getElementById("take-it")?.click(),
+    a: () => click("take-it"),
+    e: resolve,
+    s: sleep,
+    j: () => click("to-next"),
+    k: () => click("to-previous"),
+    "]": () => click("to-next"),
+    "[": () => click("to-previous"),
+    "g q": () => click("to-list"),
+    "?": () => help.showModal(),
   };
 
+  /* Letters can be switched off, for whoever speaks to their computer (WCAG 2.1.4). */
+  const STORED = "ticketdesk.shortcuts";
+  const shortcutsOn = document.getElementById("shortcuts-on");
+  shortcutsOn.checked = localStorage.getItem(STORED) !== "off";
+  shortcutsOn.addEventListener("change", () => localStorage.setItem(STORED, shortcutsOn.checked ? "on" : "off"));
+  document.getElementById("help-button").addEventListener("click", () => help.showModal());
+  help.addEventListener("click", ({ target }) => {
+    if (target === help) help.close();
+  });
+
+  const CHORD = 1_000;
+  let pressed = { key: "", at: 0 };
   document.addEventListener("keydown", (event) => {
-    const { target, key } = event;
-    if (event.defaultPrevented || event.altKey) return;
-    const writing = target.matches("select, textarea, input:not([type=checkbox], [type=radio])");
-    if (writing && target.closest("#composer")) {
-      if (key === "Escape") target.blur();
-      if (key === "Enter" && (event.ctrlKey || event.metaKey)) {
-        event.preventDefault();
-        const buttons = [...composer.querySelectorAll("footer .primary")];
-        composer.requestSubmit(buttons.find((button) => button.checkVisibility()));
-      }
-    }
-    if (writing || event.ctrlKey || event.metaKey || !shortcuts() || !Object.hasOwn(keys, key)) return;
+    const { target, key, timeStamp } = event;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const writing = target.matches("select, textarea, [contenteditable], input:not([type=checkbox], [type=radio])");
+    if (writing || help.open || !shortcutsOn.checked) return;
+    const chord = timeStamp - pressed.at < CHORD ? `${pressed.key} ${key}` : key;
+    pressed = { key, at: timeStamp };
+    const name = Object.hasOwn(keys, chord) ? chord : key;
+    if (!Object.hasOwn(keys, name)) return;
     event.preventDefault();
-    keys[key]();
+    keys[name]();
   });
 
-  if (!composer) return;
-
-  for (const mode of composer.elements.kind) {
-    mode.addEventListener("change", () => document.getElementById(`${mode.value}-text`).focus());
+  /* After a message is sent the focus is on it; after another change, where it was. */
+  const FOCUSED = "ticketdesk.focused";
+  document.addEventListener("submit", () => {
+    const { id } = document.activeElement;
+    if (id) sessionStorage.setItem(FOCUSED, JSON.stringify({ id, path: window.location.pathname }));
+  });
+  const former = JSON.parse(sessionStorage.getItem(FOCUSED));
+  sessionStorage.removeItem(FOCUSED);
+  const sent = /^#message-\d+$/u.test(window.location.hash) && document.querySelector(window.location.hash);
+  if (sent) {
+    sent.tabIndex = -1;
+    sent.focus();
+  } else if (former?.path === window.location.pathname && !document.querySelector("[autofocus]")) {
+    document.getElementById(former.id)?.focus();
   }
-
-  /* What is being written is kept on the server after each pause, but never once it is sent. */
-  const PAUSE = 1_000;
-  let pause;
-  let keeping;
-  async function keep() {
-    keeping?.abort();
-    keeping = new AbortController();
-    const { draft } = composer.dataset;
-    // Offline: what is typed stands in the page, and the next pause tries again.
-    await fetch(draft, { method: "POST", body: new FormData(composer), signal: keeping.signal }).catch(() => {});
-  }
-  composer.addEventListener("input", () => {
-    clearTimeout(pause);
-    pause = setTimeout(keep, PAUSE);
-  });
-
-  composer.addEventListener("submit", (event) => {
-    clearTimeout(pause);
-    keeping?.abort();
-    if (composer.hasAttribute("data-sending")) event.preventDefault();
-    composer.setAttribute("data-sending", "");
-  });
-  window.addEventListener("pageshow", () => composer.removeAttribute("data-sending"));
-
-  /* What arrives while nothing is typed has been seen when the reply is sent. What arrives later is told, and
-     the desk stops the reply once, so that nobody answers past each other. */
-  document.addEventListener("htmx:after:swap", () => {
-    const { seen, reply } = composer.elements;
-    if (last() <= Number(seen.value)) return;
-    if (!reply.value.trim()) seen.value = last();
-    else composer.querySelector("[data-meanwhile]").textContent = "Something new was said while you wrote. It stands above.";
-  });
 })();
