@@ -77,6 +77,10 @@ class Settings:
 
     database_url: str | None
     """SQLAlchemy URL with the psycopg driver, of one host or several; None means the embedded PostgreSQL."""
+    database_read_url: str | None
+    """The same for a streaming replica, from which lists may be read; None reads everything from the database."""
+    database_read_lag: float
+    """How far the replica may be behind before the database is read instead."""
     secret_key: str = field(repr=False)
     data_dir: Path
     host: str
@@ -174,6 +178,8 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
     web_threads = read.whole("WEB_THREADS", 16, least=1, most=256)
     settings = Settings(
         database_url=database_url,
+        database_read_url=read.database("DATABASE_READ_URL"),
+        database_read_lag=read.number("DATABASE_READ_LAG", 5.0, least=0.1, most=3600.0),
         secret_key=_secret_key(read.secret("SECRET_KEY"), data_dir, embedded=database_url is None),
         data_dir=data_dir,
         host=host,

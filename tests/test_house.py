@@ -11,6 +11,7 @@ LINE = (
     {"core"},
     {"extensions", "liveness"},
     {"reading"},
+    {"replica"},
     {"models"},
     {"jobs"},
     {"events"},

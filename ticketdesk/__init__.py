@@ -20,6 +20,7 @@ from ticketdesk import (
     health,
     liveness,
     reactions,
+    replica,
     statics,
 )
 from ticketdesk.accounts import limits
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     set_timeouts(_database(app), app)
     liveness.watch(_database(app))
+    replica.install(app, settings)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
     # Before what reads a request's form, so that nobody sends files to where they may not.
     gate.install(app)

@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, g, request
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
+from ticketdesk import replica
 from ticketdesk.accounts import service as accounts
 from ticketdesk.accounts.permissions import Need, need_of
 from ticketdesk.attachments import service as attachments
@@ -79,6 +80,11 @@ class Caller:
             return Actor(ActorKind.STAFF, self.staff.id, self.staff.name)
         return CUSTOMER
 
+    @property
+    def known_as(self) -> str | None:
+        """One word for the caller that no other has; None for anybody."""
+        return None if self == Caller() else f"{self.actor.kind} {self.actor.id}"
+
     def may(self, need: Need) -> bool:
         """Whether a route with this need is open to the caller."""
         match need:
@@ -106,6 +112,8 @@ def install(app: Flask) -> None:
     # As a proxy, and not looked up for every page: error pages are drawn without asking the database.
     app.jinja_env.globals["current_user"] = current_user
     app.after_request(_secure)
+    app.after_request(_note_write)
+    app.teardown_request(_forget)
 
 
 @login.user_loader  # type: ignore[untyped-decorator]
@@ -129,9 +137,13 @@ def _open_or_refuse() -> None:
     if request.endpoint.endswith("static"):
         return
     g.caller = _identify(need)
+    # Now, because asking an account for its id after the commit would ask the database for it.
+    g.known_as = g.caller.known_as
     if g.caller.may(need):
         if request.endpoint in TAKE_FILES and request.mimetype == "multipart/form-data":
             request.max_content_length = attachments.limits().request
+        if request.method in SAFE_METHODS:
+            replica.reader.set(g.known_as)
         return
     if g.caller == Caller():
         raise Unauthenticated("Sign in, or send a token as “Authorization: Bearer …”.")
@@ -169,6 +181,18 @@ def _program(scheme: str, secret: str) -> Caller:
     if accounts.note_token_use(token):
         db.session.commit()
     return Caller(token=token)
+
+
+def _note_write(response: Response) -> Response:
+    """Have the caller see what they have just changed, wherever their next request reads."""
+    refused = 400 <= response.status_code < 500
+    if request.method not in SAFE_METHODS and not refused and (who := g.get("known_as")):
+        replica.note_write(who)
+    return response
+
+
+def _forget(_error: BaseException | None) -> None:
+    replica.reader.set(None)
 
 
 def _secure(response: Response) -> Response:

@@ -51,14 +51,14 @@ def rows(statement: Statement, **values: Any) -> list[Row]:
     """
     given = {**statement.values, **values}
     if (held := _held()) is not None:
-        return _fetch(_driver(held), statement, given)
+        return fetch(_driver(held), statement, given)
     first = True
     while True:
         borrowed = db.engine.raw_connection()
         driver: psycopg.Connection[Row] = borrowed.driver_connection  # type: ignore[assignment]
         try:
             driver.autocommit = True
-            found = _fetch(driver, statement, given)
+            found = fetch(driver, statement, given)
             driver.autocommit = False
             return found
         except DBAPIError:
@@ -73,7 +73,12 @@ def rows(statement: Statement, **values: Any) -> list[Row]:
             borrowed.close()
 
 
-def _fetch(driver: "psycopg.Connection[Row]", statement: Statement, values: dict[str, Any]) -> list[Row]:
+def fetch(driver: "psycopg.Connection[Row]", statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+    """The rows of the statement, read on a connection of the driver's.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the server cannot answer.
+    """
     prepare = False if statement.plan_for_values else None
     try:
         # The binary form of times and numbers is cheaper to make and to read than their digits.

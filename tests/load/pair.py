@@ -88,7 +88,7 @@ def _tool(program: str, *arguments: str | Path) -> None:
 
 @contextlib.contextmanager
 def pair(folder: Path) -> Iterator[tuple[Server, Server]]:
-    """A primary with the desk's empty database, and a standby on which each of its commits waits."""
+    """A primary with the desk's empty database, and a standby that follows it."""
     primary, standby = Server(folder / "primary"), Server(folder / "standby")
     _tool("initdb", "-D", primary.folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
     with (primary.folder / "postgresql.conf").open("a") as file:
@@ -101,13 +101,18 @@ def pair(folder: Path) -> Iterator[tuple[Server, Server]]:
         source = f"host=127.0.0.1 port={primary.port} user=postgres application_name=standby"
         _tool("pg_basebackup", "-D", standby.folder, "-d", source, "-R", "-c", "fast", "--no-sync")
         standby.start()
-        primary.ask("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        primary.ask("SELECT pg_reload_conf()")
-        until(lambda: primary.ask("SELECT sync_state FROM pg_stat_replication") == "sync")
+        until(lambda: primary.ask("SELECT state FROM pg_stat_replication") == "streaming")
         yield primary, standby
     finally:
         standby.kill()
         primary.kill()
+
+
+def synchronize(primary: Server) -> None:
+    """Have each commit of the primary wait until the standby has it."""
+    primary.ask("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+    primary.ask("SELECT pg_reload_conf()")
+    until(lambda: primary.ask("SELECT sync_state FROM pg_stat_replication") == "sync")
 
 
 def url(*servers: Server, **options: str) -> str:

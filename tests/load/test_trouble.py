@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from tests.conftest import FreshClient, opened, settings_for
 from tests.factories import make_ticket, make_token
 from ticketdesk import create_app
-from ticketdesk.extensions import Timeouts, conninfo, db
+from ticketdesk.extensions import Timeouts, db
 from ticketdesk.models import Scope
 from ticketdesk.tickets import queries
 
@@ -208,11 +208,4 @@ def test_a_program_is_told_in_json_while_there_is_no_database(cut_off: FlaskClie
 def test_time_outs_are_written_in_milliseconds() -> None:
     assert Timeouts(statement=0.5, lock=2, idle=60).as_options("postgresql://desk") == (
         "-c statement_timeout=500 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=60000"
-    )
-
-
-def test_conninfo_keeps_several_hosts() -> None:
-    url = settings_for("postgresql://u:p%40@one:5432,two:5433/name?target_session_attrs=read-write").database_url
-    assert conninfo(url or "") == (
-        "dbname=name user=u password=p@ host=one,two port=5432,5433 target_session_attrs=read-write"
     )

@@ -10,7 +10,7 @@ from ticketdesk.models.event import Event, EventKind
 from ticketdesk.models.incident import Incident
 from ticketdesk.models.message import Channel, Message, MessageKind
 from ticketdesk.models.outgoing_mail import MailKind, MailState, OutgoingMail
-from ticketdesk.models.plumbing import IdempotencyKey, RateLimit
+from ticketdesk.models.plumbing import IdempotencyKey, LastWrite, RateLimit
 from ticketdesk.models.remote_engine import CallCount, EarlierAnswer, EngineState
 from ticketdesk.models.suggestion import AiSuggestion, Occasion
 from ticketdesk.models.tag import Tag
@@ -33,6 +33,7 @@ __all__ = [
     "EventKind",
     "IdempotencyKey",
     "Incident",
+    "LastWrite",
     "MailKind",
     "MailState",
     "Message",

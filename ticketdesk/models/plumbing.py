@@ -39,3 +39,16 @@ class RateLimit(Base):
     expires_at: Mapped[moment]
 
     __table_args__ = (Index("ix_rate_limit_expires", "expires_at"), {"prefixes": ["UNLOGGED"]})
+
+
+class LastWrite(Base):
+    """How far the log reached when somebody last wrote; unlogged, because it is about the next moments alone."""
+
+    __tablename__ = "last_write"
+
+    who: Mapped[str] = mapped_column(String(64), primary_key=True)
+    log_end: Mapped[int] = mapped_column(BigInteger)
+    """Bytes since the log's beginning."""
+    at: Mapped[moment]
+
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)

@@ -38,7 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from ticketdesk import reading
+from ticketdesk import reading, replica
 from ticketdesk.core.errors import Gone, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
@@ -160,7 +160,7 @@ def _first(wanted: Filter, after: Position | None, most: int) -> list[Listed]:
     for group, start in _groups(wanted, after):
         place = {"moment": start.moment, "id": start.id} if start else {}
         statement = _prepared(group, behind_position=start is not None)
-        found += map(listed, reading.rows(statement, most=most - len(found), **place))
+        found += map(listed, replica.rows(statement, most=most - len(found), **place))
         if len(found) == most:
             break
     return found

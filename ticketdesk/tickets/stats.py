@@ -6,7 +6,7 @@ from functools import cache
 
 from sqlalchemy import func, select, union_all
 
-from ticketdesk import reading
+from ticketdesk import reading, replica
 from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
@@ -44,12 +44,12 @@ def _figures() -> reading.Statement:
 
 
 def stats() -> Stats:
-    """The figures, exact at this moment, read from the counters in one statement."""
+    """The figures, exact at the moment they are of, read from the counters in one statement."""
     since = None
     by_status = dict.fromkeys(Status, 0)
     by_priority = dict.fromkeys(Priority, 0)
     by_category = dict.fromkeys(Category, 0)
-    for category, priority, status, counted, first in reading.rows(_figures()):
+    for category, priority, status, counted, first in replica.rows(_figures()):
         tickets, since = int(counted), first
         by_status[Status(status)] += tickets
         by_priority[Priority(priority)] += tickets
