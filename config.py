@@ -139,6 +139,8 @@ class Settings:
     ratelimit_create: str
     ratelimit_reply: str
     """How often one address may reply, close, open again or rate, on all tickets together."""
+    ratelimit_find: str
+    """How often one address of the network may ask for a link to tickets, and use one."""
     ratelimit_classify: str
     ratelimit_upload: str
     log_format: Literal["json", "console"]
@@ -218,6 +220,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
         ratelimit_reply=read.text("RATELIMIT_REPLY", "20 per minute;200 per hour"),
+        ratelimit_find=read.text("RATELIMIT_FIND", "10 per minute;60 per hour"),
         ratelimit_classify=read.text("RATELIMIT_CLASSIFY", "60 per minute;600 per hour"),
         ratelimit_upload=read.text("RATELIMIT_UPLOAD", "60 per minute;600 per hour"),
         log_format=read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console")),

@@ -110,6 +110,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage or f"{limits.SCHEME}://",
         "RATELIMIT_CREATE": settings.ratelimit_create,
         "RATELIMIT_REPLY": settings.ratelimit_reply,
+        "RATELIMIT_FIND": settings.ratelimit_find,
         "RATELIMIT_CLASSIFY": settings.ratelimit_classify,
         "RATELIMIT_UPLOAD": settings.ratelimit_upload,
         "ATTACHMENT_LIMITS": Limits(settings.attachment_files, settings.attachment_size, settings.attachment_total),

@@ -14,6 +14,7 @@ from tests.factories import make_staff, make_ticket, make_token
 from tests.fakes.smtp import FakeMailServer, Mode, Received
 from ticketdesk import create_app
 from ticketdesk.core.actors import CUSTOMER, SYSTEM
+from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
 from ticketdesk.jobs import worker
 from ticketdesk.jobs.queue import enqueue
@@ -352,6 +353,75 @@ def test_demo_tickets_never_mail(desk: Flask, server: FakeMailServer, program: P
     run(desk)
     assert server.received == []
     assert {state for _, state in mails()} == {MailState.SKIPPED}
+
+
+def test_a_customer_finds_their_tickets_by_the_link_in_a_mail(desk: Flask, server: FakeMailServer) -> None:
+    make_ticket("The export stops")
+    make_ticket("Not hers", requester_email="eve@example.com")
+    run(desk)
+    server.received.clear()
+    client = desk.test_client()
+    for address in ("ADA@example.com", "nobody@example.com"):
+        client.post("/my", data={"email": address}, headers=csrf_header(client))
+    for _ in ("finding the tickets", "sending the mail"):
+        run(desk)
+    [mail] = server.received
+    assert (mail.recipients, mail.message["Subject"]) == (["ada@example.com"], "Your tickets at Acme Support")
+    assert "ada@example.com" not in mail.text, "Nobody else's address could be told by it."
+    link = mail.text.partition("http://desk.test")[2].split()[0]
+    scanner = desk.test_client()
+    assert scanner.get(link).status_code == 200
+    answer = client.post(link, headers=csrf_header(client), follow_redirects=True)
+    assert "The export stops" in answer.text
+    assert "Not hers" not in answer.text
+    used = scanner.post(link, headers=csrf_header(scanner))
+    assert used.status_code == 404
+    assert "The export stops" not in used.text
+
+
+def test_a_link_that_expired_on_its_way_is_not_sent(desk: Flask, server: FakeMailServer) -> None:
+    make_ticket()
+    run(desk)
+    server.received.clear()
+    server.mode = "defer text"
+    client = desk.test_client()
+    client.post("/my", data={"email": "ada@example.com"}, headers=csrf_header(client))
+    for _ in ("finding the tickets", "sending the mail"):
+        run(desk)
+    assert mails() == [("receipt", "sent"), ("sign_in", "waiting")]
+    assert "452" in (
+        db.session.scalars(sa.select(OutgoingMail.last_error).order_by(OutgoingMail.id.desc())).first() or ""
+    )
+    server.mode = "ok"
+    db.session.execute(sa.text("UPDATE outgoing_mail SET created_at = created_at - interval '31 minutes'"))
+    make_due()
+    run(desk)
+    assert mails() == [("receipt", "sent"), ("sign_in", "skipped")]
+    assert server.received == []
+
+
+def test_one_click_in_a_mail_program_ends_the_mails_one_can_do_without(
+    committed_url: str, server: FakeMailServer
+) -> None:
+    settings = settings_for(
+        committed_url,
+        MAIL_URL=f"smtp://127.0.0.1:{server.port}",
+        MAIL_FROM="support@example.com",
+        MAIL_STATUS_CHANGES="on",
+        PUBLIC_URL="https://desk.test",
+    )
+    with opened(create_app(settings)) as app, app.app_context():
+        ticket = make_ticket()
+        for status in (Status.RESOLVED, Status.OPEN):
+            service.change_status(service.locked(ticket.id), status, SYSTEM)
+            db.session.commit()
+            run(app)
+            told = server.received[-1].message
+            link = told["List-Unsubscribe"].removeprefix("<https://desk.test").removesuffix(">")
+            assert told["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+            app.test_client().post(link, data={"List-Unsubscribe": "One-Click"})
+        assert mails() == [("receipt", "sent"), ("status", "sent"), ("status", "skipped")]
+        assert not any("List-Unsubscribe" in mail.message for mail in server.received[:1])
 
 
 def test_without_a_server_mails_are_kept(committed_url: str) -> None:

@@ -217,6 +217,7 @@ def test_the_language_is_a_setting(app: Flask, setting: Callable[..., None], lan
         db.session.execute(sa.update(OutgoingMail).values(state="sent", sent_at=sa.func.now()))
     add_reply(ticket, "Done.", PROGRAM, Channel.API)
     service.change(ticket, Changes(assignee=agent), PROGRAM)
+    letters.sign_in(ticket)
     mails = written()
     assert {mail.kind for mail in mails} == set(MailKind)
     assert said in next(mail.text for mail in mails if mail.kind == MailKind.REPLY)
@@ -236,6 +237,7 @@ GOOD = {"kind": "receipt", "ticket_ids": "{1}", "recipient": "a@b.test", "mailbo
     ("column", "value"),
     [
         ("kind", "spam"),
+        ("kind", "sign_in"),
         ("state", "lost"),
         ("subject", "S\r\nBcc: eve@evil.test"),
         ("subject", " "),

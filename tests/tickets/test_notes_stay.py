@@ -25,13 +25,16 @@ from tests.conftest import csrf_header, rolled_back
 from tests.factories import make_staff, make_ticket, make_token
 from tests.jobs.drain import run_jobs
 from tests.portal.pages import filled_form, link_in
+from ticketdesk.accounts import customers
 from ticketdesk.ai.contract import Verdict
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.core import clock
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
+from ticketdesk.mail import subscriptions
 from ticketdesk.models import Attachment, Channel, MessageKind, Scope, Staff, Ticket
+from ticketdesk.portal.mine import COOKIE
 from ticketdesk.tickets import canned, conversation, queries, service, snooze, thread
 from ticketdesk.tickets.drafts import save_draft
 from ticketdesk.tickets.service import Changes, Clear
@@ -71,6 +74,13 @@ class Desk(RuleBasedStateMachine):
         self.grace = Actor(ActorKind.STAFF, self.staff.id, self.staff.name)
         self.program = {"Authorization": f"Bearer {make_token(Scope.WRITE)}"}
         self.ids.append(make_ticket(category=None, priority=None).id)
+        ada = "ada@example.com"
+        self.secrets = {
+            "portal.mine.arrive": customers.make_link_key(ada),
+            "portal.subscription.show": subscriptions.unsubscribe_url(ada).rpartition("/")[2],
+        }
+        self.anybody.set_cookie(COOKIE, customers.sign_in(customers.make_link_key(ada)), path="/my")
+        db.session.commit()
 
     def ticket(self, pick: int) -> Ticket:
         return service.locked(self.ids[pick % len(self.ids)])
@@ -108,6 +118,10 @@ class Desk(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 2), body=st.sampled_from(["", "Any news?"]))
     def customer_writes_on_the_page(self, pick: int, body: str) -> None:
         self.send("", pick, body=body)
+
+    @rule(pick=st.integers(0, 2), rating=st.sampled_from(["good", "bad", "lost"]), comment=st.sampled_from(["", "Hm"]))
+    def customer_rates(self, pick: int, rating: str, comment: str) -> None:
+        self.send("/rating", pick, rating=rating, comment=comment)
 
     @rule(pick=st.integers(0, 2), status=st.sampled_from(["open", "closed", "lost"]))
     def customer_closes_or_reopens(self, pick: int, status: str) -> None:
@@ -271,6 +285,7 @@ class Desk(RuleBasedStateMachine):
         for route in routes:
             about = with_files if "attachment_id" in route.arguments else known if route.arguments else known[:1]
             for values in about:
+                values = values | {"key": self.secrets.get(route.endpoint)}
                 address = route.build({name: values[name] for name in route.arguments})
                 assert address is not None
                 answer = self.anybody.get(address[1], query_string=None if route.arguments else {"search": CANARY})

@@ -133,7 +133,7 @@ def create_token(name: str, scope: Scope, created_by: Staff | None = None) -> tu
         Invalid: the name is empty or too long.
     """
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    token = ApiToken(name=_name(name), token_hash=_digest(secret), hint=secret[:7] + "…", scope=scope)
+    token = ApiToken(name=_name(name), token_hash=digest(secret), hint=secret[:7] + "…", scope=scope)
     token.created_by = created_by
     db.session.add(token)
     db.session.flush()
@@ -168,7 +168,7 @@ def token_holder(secret: str) -> Holder:
     Raises:
         Unauthenticated: there is no such token, or it was revoked.
     """
-    found = reading.rows(_holder(), token_hash=_digest(secret))
+    found = reading.rows(_holder(), token_hash=digest(secret))
     if not found:
         raise Unauthenticated("This token is not valid; make one in the console under API tokens.")
     return Holder._make(found[0])
@@ -187,8 +187,8 @@ def _setup_signer() -> URLSafeSerializer:
     return URLSafeSerializer(current_app.secret_key or "", salt="first-admin")
 
 
-def _digest(secret: str) -> str:
-    # A token has 256 random bits, so a fast hash is enough; there is nothing to guess.
+def digest(secret: str) -> str:
+    """The hash by which a secret of 256 random bits is known; nobody can guess one, so a fast hash is enough."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import procrastinate
 from flask import current_app
+from procrastinate import tasks
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.tasks import Task
 
@@ -20,6 +22,8 @@ from ticketdesk.extensions import db
 RETRY = procrastinate.RetryStrategy(max_attempts=6, exponential_wait=4)
 
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector())
+# While a worker runs, the app's own connector is its asynchronous one, which cannot use the caller's connection.
+_into_the_transaction = JobManager(procrastinate.SyncPsycopgConnector())
 
 
 class TryAgainError(Exception):
@@ -46,6 +50,14 @@ def task(name: str, *, retry: BaseRetryStrategy = RETRY) -> Callable[[Callable[.
 
 
 def enqueue(job: "Task[Any, Any, Any]", **arguments: Any) -> None:
-    """Add a job to the caller's transaction; the arguments must be JSON."""
-    connection = db.session.connection().connection.dbapi_connection
-    job.configure(connection=connection).defer(**arguments)
+    """Add a job to the caller's transaction, also from within a job; the arguments must be JSON."""
+    options = tasks.configure_task(
+        name=job.name,
+        job_manager=_into_the_transaction,
+        connection=db.session.connection().connection.dbapi_connection,
+        queue=job.queue,
+        priority=job.priority,
+        lock=job.lock,
+        queueing_lock=job.queueing_lock,
+    )
+    options.defer(**arguments)

@@ -16,10 +16,12 @@ from procrastinate.jobs import Job
 from sqlalchemy import func, update
 
 from config import Settings
+from ticketdesk.accounts.customers import LINK_LIFE
+from ticketdesk.core import clock
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import TryAgainError, task
 from ticketdesk.mail import compose, smtp
-from ticketdesk.models import MailState, OutgoingMail
+from ticketdesk.models import MailKind, MailState, OutgoingMail
 
 # What a server that makes strangers wait, restarts or is down for a night asks for; 23 hours in all.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 180, 360, 720))
@@ -119,6 +121,9 @@ def _begin(mail_id: int, settings: Settings) -> _Attempt | None:
         return None
     if settings.mail_server is None:
         mail.state = MailState.KEPT
+        return None
+    if mail.kind == MailKind.SIGN_IN and clock.now() - mail.created_at > LINK_LIFE:
+        mail.state, mail.last_error = MailState.SKIPPED, "The link in it has expired."
         return None
     try:
         parcel = compose.parcel(mail, settings)

@@ -4,16 +4,18 @@ A mail that has not left yet takes in what follows: an answer that also resolves
 the ticket is one mail, and so is the assignment of fifty tickets at once.
 """
 
+import uuid
 from datetime import timedelta
 
 from flask import current_app
 from sqlalchemy import exists, func, select
 
 from config import Settings
+from ticketdesk.accounts import customers
 from ticketdesk.core.actors import ActorKind
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import enqueue
-from ticketdesk.mail import compose
+from ticketdesk.mail import compose, subscriptions
 from ticketdesk.mail.addresses import greeting_name, header_text, mailbox, reply_address, thread_id
 from ticketdesk.mail.delivery import send
 from ticketdesk.models import (
@@ -32,7 +34,10 @@ from ticketdesk.tickets import markdown, serialize
 
 # As long as tickets for a mailbox keep coming closer together than this, only the first is receipted.
 RECEIPT_PAUSE = timedelta(minutes=15)
-RECEIPT_LOCK = 7_402_116_004
+MAILBOX_LOCK = 7_402_116_004
+# As many links as one asks for who does not see the first ones at once; more would be a stranger's doing.
+SIGN_IN_MOST = 4
+DEMO_SENTENCE = "This is a demo ticket, and its address is made up."
 LISTED_MAX = 20
 REFERENCES_MAX = 10
 
@@ -46,7 +51,7 @@ def receipt(event: Event, ticket: Ticket) -> None:
         return
     mail = _to_requester(event, ticket, MailKind.RECEIPT)
     mail.headers |= AUTOMATIC | {"Message-ID": _thread_id(ticket)}
-    if _receipted_lately(mail.mailbox):
+    if _written_lately(mail, RECEIPT_PAUSE):
         minutes = RECEIPT_PAUSE.seconds // 60
         mail.state = MailState.SKIPPED
         mail.last_error = f"This address had a receipt less than {minutes} minutes before, so that nobody can flood it."
@@ -71,17 +76,43 @@ def status(event: Event, ticket: Ticket) -> None:
     settings: Settings = current_app.config["SETTINGS"]
     if event.actor_kind == ActorKind.CUSTOMER or ticket.requester_email is None:
         return
+    shown = _for_requester(ticket) | {
+        "ticket": ticket,
+        "status": ticket.status,
+        "unsubscribe_url": subscriptions.unsubscribe_url(ticket.requester_email),
+    }
     waiting = _not_gone_yet(ticket.requester_email, MailKind.REPLY, MailKind.STATUS, ticket=ticket)
     if waiting is None:
         if not settings.mail_status_changes:
             return
         mail = _to_requester(event, ticket, MailKind.STATUS)
-        mail.headers |= AUTOMATIC | _references(ticket)
-        _post(mail, ticket=ticket, **_for_requester(ticket), status=ticket.status)
+        mail.headers |= AUTOMATIC | _references(ticket) | subscriptions.headers(ticket.requester_email)
+        if mail.state == MailState.WAITING and subscriptions.is_unsubscribed(ticket.requester_email):
+            mail.state, mail.last_error = MailState.SKIPPED, subscriptions.SENTENCE
+        _post(mail, **shown)
         return
-    message = db.session.get_one(Message, waiting.event.data["message"]) if waiting.kind == MailKind.REPLY else None
-    said = _said(message) if message else {}
-    compose.write(waiting, ticket=ticket, **_for_requester(ticket), **said, status=ticket.status)
+    if waiting.kind == MailKind.REPLY and waiting.event is not None:
+        shown |= _said(db.session.get_one(Message, waiting.event.data["message"]))
+    compose.write(waiting, **shown)
+
+
+def sign_in(ticket: Ticket) -> None:
+    """Send a requester who asks for it a link to the list of their tickets, of which this is the newest.
+
+    It goes to the address as it stands on the ticket, however it was typed now: two
+    spellings that are compared as one need not be one mailbox everywhere.
+    """
+    if ticket.requester_email is None:
+        return
+    mail = _mail(MailKind.SIGN_IN, ticket.requester_email)
+    if _written_lately(mail, customers.LINK_LIFE) >= SIGN_IN_MOST:
+        return
+    mail.headers |= AUTOMATIC
+    if _is_demo(ticket):
+        mail.state, mail.last_error = MailState.SKIPPED, DEMO_SENTENCE
+    key = customers.make_link_key(ticket.requester_email)
+    url = f"{current_app.config['PUBLIC_URL']}/my/link/{key}"
+    _post(mail, url=url, minutes=customers.LINK_LIFE.seconds // 60)
 
 
 def assignment(event: Event, ticket: Ticket) -> None:
@@ -92,7 +123,7 @@ def assignment(event: Event, ticket: Ticket) -> None:
     agent = db.session.get_one(Staff, agent_id)
     mail = _not_gone_yet(agent.email, MailKind.ASSIGNMENT)
     if mail is None:
-        mail = _mail(event, ticket, MailKind.ASSIGNMENT, agent.email, agent.name)
+        mail = _mail(MailKind.ASSIGNMENT, agent.email, agent.name, about=(event, ticket))
         mail.headers |= AUTOMATIC
     elif ticket.id not in mail.ticket_ids:
         mail.ticket_ids = [*mail.ticket_ids, ticket.id]
@@ -115,25 +146,28 @@ def assignment(event: Event, ticket: Ticket) -> None:
 
 def _to_requester(event: Event, ticket: Ticket, kind: MailKind) -> OutgoingMail:
     settings: Settings = current_app.config["SETTINGS"]
-    mail = _mail(event, ticket, kind, ticket.requester_email or "", ticket.requester_name)
+    mail = _mail(kind, ticket.requester_email or "", ticket.requester_name, about=(event, ticket))
     if settings.mail_reply_address is not None:
         answers = reply_address(settings.mail_reply_address, ticket.id, settings.secret_key)
         mail.headers |= {"Reply-To": answers}
     if _is_demo(ticket):
-        mail.state = MailState.SKIPPED
-        mail.last_error = "This is a demo ticket, and its address is made up."
+        mail.state, mail.last_error = MailState.SKIPPED, DEMO_SENTENCE
     return mail
 
 
-def _mail(event: Event, ticket: Ticket, kind: MailKind, recipient: str, name: str | None) -> OutgoingMail:
+def _mail(
+    kind: MailKind, recipient: str, name: str | None = None, *, about: tuple[Event, Ticket] | None = None
+) -> OutgoingMail:
+    event, ticket = about or (None, None)
+    cause = event.id if event else uuid.uuid4().hex
     return OutgoingMail(
-        event_id=event.id,
+        event_id=event.id if event else None,
         kind=kind,
-        ticket_ids=[ticket.id],
+        ticket_ids=[ticket.id] if ticket else [],
         recipient=recipient,
         recipient_name=header_text(name or "") or None,
         mailbox=mailbox(recipient),
-        headers={"Message-ID": f"<mail-{event.id}.{kind}@{_domain()}>"},
+        headers={"Message-ID": f"<mail-{cause}.{kind}@{_domain()}>"},
         state=MailState.WAITING,
     )
 
@@ -173,15 +207,15 @@ def _not_gone_yet(recipient: str, *kinds: MailKind, ticket: Ticket | None = None
     )
 
 
-def _receipted_lately(mailbox: str) -> bool:
-    """Whether the mailbox has had a receipt; two tickets at once ask one after the other."""
-    db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(mailbox, RECEIPT_LOCK))))
-    lately = exists().where(
-        OutgoingMail.mailbox == mailbox,
-        OutgoingMail.kind == MailKind.RECEIPT,
-        OutgoingMail.created_at > func.now() - RECEIPT_PAUSE,
+def _written_lately(mail: OutgoingMail, span: timedelta) -> int:
+    """How many mails of this kind the mailbox was written in the span; two at once ask one after the other."""
+    db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(mail.mailbox, MAILBOX_LOCK))))
+    lately = select(func.count()).where(
+        OutgoingMail.mailbox == mail.mailbox,
+        OutgoingMail.kind == mail.kind,
+        OutgoingMail.created_at > func.now() - span,
     )
-    return bool(db.session.scalar(select(lately)))
+    return db.session.scalar(lately) or 0
 
 
 def _is_demo(ticket: Ticket) -> bool:

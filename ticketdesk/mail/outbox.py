@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from flask import current_app
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import load_only
 
 from config import Settings
@@ -12,7 +12,7 @@ from ticketdesk.core.errors import Conflict, NotFound
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import enqueue, queue, task
 from ticketdesk.mail import delivery
-from ticketdesk.models import MailState, OutgoingMail
+from ticketdesk.models import MailKind, MailState, OutgoingMail
 from ticketdesk.models.columns import BIGINT_MAX
 
 PAGE_SIZE = 50
@@ -97,6 +97,10 @@ def send_again(mail_id: int) -> None:
 @queue.periodic(cron="43 3 * * *")
 @task("mail.forget")
 def forget(timestamp: int) -> None:
-    """Forget what was sent, kept or skipped long ago; it holds what people wrote to each other."""
-    long_ago = func.now() - timedelta(days=KEEP_DAYS)
-    db.session.execute(delete(OutgoingMail).where(OutgoingMail.state.in_(DONE), OutgoingMail.created_at < long_ago))
+    """Forget what was sent, kept or skipped long ago; it holds what people wrote to each other.
+
+    Links to sign in by are forgotten after a day, when they have long expired.
+    """
+    age = func.now() - OutgoingMail.created_at
+    over = or_(age > timedelta(days=KEEP_DAYS), and_(OutgoingMail.kind == MailKind.SIGN_IN, age > timedelta(days=1)))
+    db.session.execute(delete(OutgoingMail).where(OutgoingMail.state.in_(DONE), over))

@@ -5,6 +5,7 @@ from ticketdesk.models.act import Act, ActKind
 from ticketdesk.models.attachment import Attachment
 from ticketdesk.models.canned_reply import CannedReply
 from ticketdesk.models.confirmation import Confirmation
+from ticketdesk.models.customer import CustomerKey, KeyKind, Unsubscribed
 from ticketdesk.models.desk_work import Draft, Presence, SavedView
 from ticketdesk.models.event import Event, EventKind
 from ticketdesk.models.incident import Incident
@@ -26,6 +27,7 @@ __all__ = [
     "CannedReply",
     "Channel",
     "Confirmation",
+    "CustomerKey",
     "Draft",
     "EarlierAnswer",
     "EngineState",
@@ -33,6 +35,7 @@ __all__ = [
     "EventKind",
     "IdempotencyKey",
     "Incident",
+    "KeyKind",
     "LastWrite",
     "MailKind",
     "MailState",
@@ -48,6 +51,7 @@ __all__ = [
     "Staff",
     "Tag",
     "Ticket",
+    "Unsubscribed",
     "classified_by",
     "reference_of",
 ]

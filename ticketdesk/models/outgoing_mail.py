@@ -23,6 +23,7 @@ class MailKind(StrEnum):
     REPLY = "reply"
     STATUS = "status"
     ASSIGNMENT = "assignment"
+    SIGN_IN = "sign_in"
 
 
 class MailState(StrEnum):
@@ -47,7 +48,9 @@ class MailState(StrEnum):
 class OutgoingMail(Base):
     """One mail to one person, written in the transaction of the event that caused it.
 
-    ``ticket_ids`` are the tickets it is about, in the order in which they came.
+    ``event`` is null for a link to sign in by, which somebody asked for and which is
+    about no ticket. ``ticket_ids`` are the tickets it is about, in the order in
+    which they came.
     ``headers`` are those that do not follow from the other columns and the settings.
     ``mailbox`` is the recipient in lower case without what stands behind a plus, so
     that the guard against floods counts all addresses of a mailbox together.
@@ -58,7 +61,7 @@ class OutgoingMail(Base):
     __tablename__ = "outgoing_mail"
 
     id: Mapped[big_id]
-    event_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("event.id"))
+    event_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("event.id"))
     kind: Mapped[word]
     ticket_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     recipient: Mapped[str] = mapped_column(String(EMAIL_MAX))
@@ -75,7 +78,7 @@ class OutgoingMail(Base):
     handed_over_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
-    event: Mapped[Event] = relationship()
+    event: Mapped[Event | None] = relationship()
 
     __table_args__ = (
         one_of("kind", MailKind),
@@ -84,7 +87,10 @@ class OutgoingMail(Base):
         # A line end would begin another header.
         CheckConstraint("subject !~ '[[:cntrl:]]' AND recipient_name !~ '[[:cntrl:]]'", name="one_line"),
         CheckConstraint(r"recipient ~ '^[^@[:space:]]+@[^@[:space:]]+$'", name="recipient_form"),
-        CheckConstraint("cardinality(ticket_ids) > 0", name="about_something"),
+        CheckConstraint(
+            "(kind = 'sign_in') = (event_id IS NULL) AND (kind = 'sign_in' OR cardinality(ticket_ids) > 0)",
+            name="about_something",
+        ),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_when"),
         Index("uq_outgoing_mail_cause", "event_id", "kind", sql("lower(recipient)"), unique=True),
         Index("ix_outgoing_mail_state", "state", "id"),

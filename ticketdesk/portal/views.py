@@ -14,7 +14,7 @@ from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.models import AiSuggestion, Channel, Occasion, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
-from ticketdesk.portal import rating, waiting, wording
+from ticketdesk.portal import mine, rating, subscription, waiting, wording
 from ticketdesk.portal.forms import ReplyForm, TicketForm
 from ticketdesk.tickets import conversation, idempotency, queries, serialize, service, thread
 from ticketdesk.tickets.rating import is_about_now
@@ -22,7 +22,8 @@ from ticketdesk.tickets.service import NewTicket
 from ticketdesk.tickets.workflow import DONE
 
 blueprint = Blueprint("portal", __name__)
-blueprint.register_blueprint(rating.blueprint)
+for part in (rating, mine, subscription):
+    blueprint.register_blueprint(part.blueprint)
 blueprint.add_app_template_filter(wording.sureness)
 blueprint.add_app_template_filter(wording.engine_name)
 
@@ -191,7 +192,7 @@ def _told(ticket: Ticket) -> dict[str, object]:
 @blueprint.after_request
 def _unlist(page: Response) -> Response:
     """A link is the customer's key, so no search engine and no other site gets to know it."""
-    if "link" in (request.view_args or {}):
+    if {"link", "key"} & set(request.view_args or {}):
         page.headers["X-Robots-Tag"] = "noindex, nofollow"
         page.headers["Referrer-Policy"] = "no-referrer"
     return page

@@ -60,9 +60,21 @@ def engine_name(suggestion: AiSuggestion) -> str:
 
 def not_sent(status: HTTPStatus, wait: float, *, button: str = "Submit ticket", things: str = "tickets") -> str:
     """Why the form with this button was not sent, where nothing in it is wrong; ``wait`` is in seconds."""
-    minutes = round(wait / 60)
-    said = "a minute" if minutes <= 1 else f"{minutes} minutes"
+    said = _minutes(wait)
     return _NOT_SENT.get(status, "Try again in a minute.").format(wait=said, button=button, things=things)
+
+
+def too_many_links(wait: float, life: int) -> str:
+    """Why no further link is mailed; ``wait`` is in seconds, and a link is valid for ``life`` minutes."""
+    return (
+        f"We were asked for many links in a short time. Those that were sent are good for {life} minutes: look for "
+        f"them in your inbox and among unwanted mail. You can ask again in {_minutes(wait)}."
+    )
+
+
+def _minutes(wait: float) -> str:
+    minutes = round(wait / 60)
+    return "a minute" if minutes <= 1 else f"{minutes} minutes"
 
 
 def may_send_again(status: HTTPStatus) -> bool:
