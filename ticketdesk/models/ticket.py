@@ -162,7 +162,7 @@ class Ticket(Base):
         Index(
             "ix_ticket_rated", "rated_at", "rating", postgresql_where=text("rated_at IS NOT NULL AND gone_at IS NULL")
         ),
-        Index("ix_ticket_search", "search_vector", postgresql_using="gin"),
+        Index("ix_ticket_search", "search_vector", text("ticketdesk_stretches(created_at)"), postgresql_using="gin"),
         Index(
             "ix_ticket_trash",
             "gone_at",

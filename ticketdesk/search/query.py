@@ -1,13 +1,18 @@
 """Reading what someone typed into a search box."""
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 
-from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, or_, text
+from sqlalchemy import BigInteger, ColumnElement, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from ticketdesk import reading
 from ticketdesk.models import Ticket
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.models.ticket import REFERENCE_PREFIX
+from ticketdesk.reading import Statement
+from ticketdesk.search.tsquery import Node, parse
 
 QUERY_MAX = 500
 
@@ -15,13 +20,28 @@ _WORD = re.compile(r"\w")
 _REFERENCE = re.compile(rf"\s*{REFERENCE_PREFIX}(\d{{1,19}})\s*", re.IGNORECASE | re.ASCII)
 
 
-def matching(typed: str) -> ColumnElement[bool] | None:
-    """The condition that a ticket matches what was typed, or None where that holds no word.
+# The last word is still being typed: its lexeme ends the query's text form, but for the brackets that
+# `-e-mail` brings along, and `:*` makes it a beginning. A query of stop characters alone stays empty.
+_READ = Statement(
+    rb"""
+    SELECT (CASE WHEN %(unfinished)s THEN regexp_replace(query::text, '([ )]*)$', ':*\1')::tsquery ELSE query END)::text
+    FROM (SELECT websearch_to_tsquery('simple', ticketdesk_fold(%(typed)s)) AS query) AS read
+    """,
+    {},
+    plan_for_values=False,
+)
 
-    Title, description and messages are searched as one text. Notes are among
-    them, so this is for the desk: whoever finds a ticket by a word learns that it
-    is there. The weights tell the parts apart: A and B are the title and the
-    description, C are replies and D are notes.
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was typed into a search box: its words, and the id of the ticket whose reference it is."""
+
+    words: Node
+    ticket_id: int | None = None
+
+
+def read(typed: str) -> Query | None:
+    """What was typed, or None where that holds no word.
 
     Words must all occur; ``"…"`` is a phrase, ``or`` and ``-`` work as in a web
     search, and the last word also counts as a beginning. Case and accents do not
@@ -30,19 +50,28 @@ def matching(typed: str) -> ColumnElement[bool] | None:
     Only the first 500 characters are read.
     """
     typed = typed.replace("\x00", " ")[:QUERY_MAX].encode("utf-8", "replace").decode("utf-8")
-    if _WORD.search(typed) is None:
+    return _read(typed) if _WORD.search(typed) else None
+
+
+@lru_cache(maxsize=512)
+def _read(typed: str) -> Query | None:
+    [(written,)] = reading.rows(_READ, typed=typed, unfinished=typed[-1].isalnum())
+    words = parse(written)
+    if words is None:
         return None
-    words = Ticket.search_vector.op("@@")(_tsquery(typed))
     reference = _REFERENCE.fullmatch(typed)
-    if reference and int(reference[1]) <= BIGINT_MAX:
-        return or_(Ticket.id == func.ticket_survivor(cast(int(reference[1]), BigInteger)), words)
-    return words
+    return Query(words, int(reference[1]) if reference and int(reference[1]) <= BIGINT_MAX else None)
 
 
-def _tsquery(typed: str) -> ColumnElement[str]:
-    query = func.websearch_to_tsquery(text("'simple'"), func.ticketdesk_fold(literal(typed)), type_=TSQUERY)
-    if not typed[-1].isalnum():
-        return query
-    # The last word is still being typed: its lexeme ends the query's text form, but for the brackets that
-    # `-e-mail` brings along, and `:*` makes it a prefix. A query of stop characters alone stays empty.
-    return cast(func.regexp_replace(cast(query, Text), r"'([ )]*)$", r"':*\1"), TSQUERY)
+def matching(query: Query) -> ColumnElement[bool]:
+    """The condition that a ticket matches.
+
+    Title, description and messages are searched as one text. Notes are among
+    them, so this is for the desk: whoever finds a ticket by a word learns that it
+    is there. The weights tell the parts apart: A and B are the title and the
+    description, C are replies and D are notes.
+    """
+    words = Ticket.search_vector.op("@@")(cast(literal(str(query.words)), TSQUERY))
+    if query.ticket_id is None:
+        return words
+    return or_(Ticket.id == func.ticket_survivor(cast(query.ticket_id, BigInteger)), words)

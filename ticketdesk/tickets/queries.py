@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any
 
@@ -44,7 +44,8 @@ from ticketdesk.core.vocabulary import Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Staff, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
-from ticketdesk.search.query import matching
+from ticketdesk.search.newest import Shape, attempts, ids
+from ticketdesk.search.query import Query, matching, read
 from ticketdesk.tickets import counters
 from ticketdesk.tickets.pages import Page, Position, Sort, cut, position_of, read_cursor
 from ticketdesk.tickets.rows import LISTED, Listed, listed
@@ -156,6 +157,8 @@ def _next(wanted: Filter, ticket: Ticket) -> int | None:
 
 def _first(wanted: Filter, after: Position | None, most: int) -> list[Listed]:
     """The first rows of a list behind the position."""
+    if wanted == Filter(search=wanted.search) and (asked := read(wanted.search)) and asked.ticket_id is None:
+        return _newest(asked, after, most)
     found: list[Listed] = []
     for group, start in _groups(wanted, after):
         place = {"moment": start.moment, "id": start.id} if start else {}
@@ -164,6 +167,23 @@ def _first(wanted: Filter, after: Position | None, most: int) -> list[Listed]:
         if len(found) == most:
             break
     return found
+
+
+def _newest(asked: Query, after: Position | None, most: int) -> list[Listed]:
+    """The newest rows that match a search and nothing else."""
+    found: list[Listed] = []
+    for shape, values in attempts(asked.words, behind=(after.moment, after.id) if after else None, most=most):
+        found = [listed(row) for row in replica.rows(_searched(shape), **values)]
+        if len(found) == most:
+            break
+    return found
+
+
+@cache
+def _searched(shape: Shape) -> reading.Statement:
+    found = ids(shape)
+    newest_first = (Ticket.created_at.desc(), Ticket.id.desc())
+    return reading.compiled(LISTED.join(found, found.c.id == Ticket.id).order_by(*newest_first))
 
 
 @lru_cache(maxsize=256)
@@ -371,7 +391,7 @@ def _filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
         Ticket.created_at < wanted.created_before if wanted.created_before else None,
         _sleeping(wanted.snoozed),
         _unsorted() if wanted.needs_triage else None,
-        matching(wanted.search),
+        matching(asked) if (asked := read(wanted.search)) else None,
     ]
     return statement.where(Ticket.present, *(condition for condition in conditions if condition is not None))
 
