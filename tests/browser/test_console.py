@@ -41,10 +41,10 @@ def signed_in(desk: Desk, page: Page) -> Page:
     return page
 
 
-def sign_in(desk: Desk, page: Page) -> None:
+def sign_in(desk: Desk, page: Page, *, name: str = "Margaret Hamilton", email: str = EMAIL) -> None:
     """Give the page the session of a new admin."""
     with desk.app.app_context():
-        staff = make_staff(Role.ADMIN, name="Margaret Hamilton", email=EMAIL)
+        staff = make_staff(Role.ADMIN, name=name, email=email)
         signer = SecureCookieSessionInterface().get_signing_serializer(desk.app)
         assert signer is not None
         session = signer.dumps({"_user_id": staff.get_id(), "_fresh": True})

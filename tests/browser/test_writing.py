@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Desk, OpenPage, axe, has_no_sideways_scroll
-from tests.browser.test_console import EMAIL, signed_in, toast, value
+from tests.browser.test_console import EMAIL, poll, sign_in, signed_in, toast, value
 from tests.factories import make_ticket
 from ticketdesk.core.vocabulary import Priority, Status
 from ticketdesk.extensions import db
@@ -196,6 +196,47 @@ def test_a_draft_on_its_way_does_not_come_back_after_the_reply(desk: Desk, desk_
     with desk.app.app_context():
         ticket, me = queries.by_id(tickets[0]), db.session.query(Staff).filter_by(email=EMAIL).one()
         assert drafts.drafts_of(me, ticket) == {}
+
+
+def test_two_who_have_a_ticket_open_see_each_other(
+    desk: Desk, desk_page: Page, tickets: list[int], open_page: OpenPage
+) -> None:
+    page = desk_page
+    page.goto(f"/staff/tickets/{tickets[0]}")
+    expect(page.locator(".present li")).to_have_count(0)
+    other = open_page()
+    sign_in(desk, other, name=f"Grace {HOSTILE}", email="grace@desk.example")
+    other.clock.install()
+    other.goto(f"/staff/tickets/{tickets[0]}")
+    expect(other.get_by_role("status").filter(has_text="Margaret")).to_have_text(
+        "MH Margaret Hamilton has this open, too"
+    )
+    other.get_by_label("Reply to Ada Lovelace").press_sequentially("It is")
+    poll(other)
+    poll(page)
+    expect(page.locator(".present li")).to_have_text([re.compile(r"^G.*Grace <img .* is writing a reply")])
+    axe(page)
+
+
+def test_a_ticket_is_put_to_sleep_by_keyboard(desk: Desk, desk_page: Page, tickets: list[int]) -> None:
+    page, keys = desk_page, desk_page.keyboard
+    page.goto(f"/staff/tickets/{tickets[0]}")
+    keys.press("s")
+    expect(page.locator("#snooze button").first).to_be_focused()
+    axe(page)
+    keys.press("Escape")
+    expect(page.locator("#snooze summary")).to_be_focused()
+    expect(page.locator("#snooze button").first).to_be_hidden()
+    keys.press("s")
+    page.get_by_role("button", name="Tomorrow morning tomorrow 09:00").focus()
+    keys.press("Enter")
+    expect(toast(page)).to_contain_text("It sleeps until tomorrow 09:00.")
+    expect(page.locator("#snooze summary")).to_be_focused()
+    expect(page.get_by_text("Snoozed until tomorrow 09:00")).to_be_visible()
+    axe(page)
+    page.get_by_role("button", name="Wake it now").click()
+    expect(toast(page)).to_contain_text("It is awake.")
+    assert value(desk, tickets[0], "snoozed_until") == "None"
 
 
 LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")

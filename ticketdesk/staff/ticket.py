@@ -8,12 +8,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from ticketdesk.ai import record
-from ticketdesk.core.errors import Invalid
-from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS
+from ticketdesk.core.errors import Conflict, Invalid
+from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS, Status
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
 from ticketdesk.models import MessageKind, Ticket
-from ticketdesk.staff import conversation, worklist
+from ticketdesk.staff import conversation, local_time, worklist
 from ticketdesk.staff.conversation import Composer
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, me, read_assignee, read_changes, read_id
@@ -21,7 +21,11 @@ from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import alike, assignment, queries, serialize, service, thread
 from ticketdesk.tickets.canned import canned_replies_for
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
+from ticketdesk.tickets.presence import note_presence, who_is_here
+from ticketdesk.tickets.snooze import offers as snooze_offers
+from ticketdesk.tickets.snooze import snooze, wake
 from ticketdesk.tickets.tags import set_tags, tags_starting_with
+from ticketdesk.tickets.workflow import DONE
 
 TAGS_OFFERED = 200
 
@@ -43,12 +47,12 @@ class TicketPage(ConsolePage):
         """Show the ticket; a POST changes what its form holds."""
         if request.method == "POST":
             return self._change(ticket_id)
-        return self._page(queries.by_id(ticket_id))
+        return self._page(_opened(ticket_id))
 
     @route("/<int:ticket_id>/live")
     def live(self, ticket_id: int) -> ResponseReturnValue:
         """The ticket without the page around it, for the page that refreshes itself."""
-        return live_part(self.page("staff/_ticket.html", **_shown(queries.by_id(ticket_id))))
+        return live_part(self.page("staff/_ticket.html", **_shown(_opened(ticket_id))))
 
     @route("/<int:ticket_id>/next")
     def next(self, ticket_id: int) -> ResponseReturnValue:
@@ -81,10 +85,9 @@ class TicketPage(ConsolePage):
             db.session.rollback()
             ticket = queries.by_id(ticket_id)
             return self._page(ticket, conversation.returned(request.form, newer=error.posts)), HTTPStatus.CONFLICT
-        except Invalid as error:
+        except (Invalid, Conflict) as error:
             db.session.rollback()
-            fault = " ".join(fault.message for fault in error.faults)
-            page = self._page(queries.by_id(ticket_id), conversation.returned(request.form, fault=fault))
+            page = self._page(queries.by_id(ticket_id), conversation.returned(request.form, fault=_told(error)))
             return page, HTTPStatus.UNPROCESSABLE_ENTITY
         if onward:
             flash(f"{ticket.reference}: {sent.sentence[0].lower()}{sent.sentence[1:]}", "good")
@@ -129,7 +132,26 @@ class TicketPage(ConsolePage):
             db.session.commit()
         except Invalid as error:
             db.session.rollback()
-            flash(" ".join(fault.message for fault in error.faults), "bad")
+            flash(_told(error), "bad")
+        return _back(ticket_id)
+
+    @route("/<int:ticket_id>/snooze", "POST")
+    def snooze(self, ticket_id: int) -> ResponseReturnValue:
+        """Let the ticket sleep until a moment, or wake it."""
+        ticket, at = service.locked(ticket_id), request.form.get("at", "")
+        until = None
+        try:
+            if "wake" in request.form:
+                wake(ticket, caller().actor)
+            else:
+                until = local_time.read_moment("snoozed_until", request.form.get("until") or at)
+                snooze(ticket, until, caller().actor)
+            db.session.commit()
+        except (Invalid, Conflict) as error:
+            db.session.rollback()
+            page = self._page(queries.by_id(ticket_id), snooze_fault=_told(error), typed_at=at)
+            return page, HTTPStatus.UNPROCESSABLE_ENTITY
+        flash(f"It sleeps until {local_time.told(until)}." if until else "It is awake.", "good")
         return _back(ticket_id)
 
     def _change(self, ticket_id: int) -> ResponseReturnValue:
@@ -167,6 +189,14 @@ class TicketPage(ConsolePage):
         return self.page("staff/ticket.html", **shown, **more)
 
 
+def _opened(ticket_id: int) -> Ticket:
+    """The ticket, which the caller has open from now on; the page tells whether they are writing a reply."""
+    ticket = queries.by_id(ticket_id)
+    note_presence(ticket, me(), typing="writing" in request.args)
+    db.session.commit()
+    return ticket
+
+
 def _back(ticket_id: int, *, anchor: str | None = None) -> Response:
     """To the ticket's page, or to a place on it."""
     return redirect(url_for(".show", ticket_id=ticket_id, _anchor=anchor, **worklist.kept()), HTTPStatus.SEE_OTHER)
@@ -180,6 +210,11 @@ def _onward(ticket_id: int | None, *, end: str = "This was the last ticket of th
     return redirect(worklist.address(), HTTPStatus.SEE_OTHER)
 
 
+def _told(error: Invalid | Conflict) -> str:
+    """Why it was not done, in sentences."""
+    return " ".join(fault.message for fault in error.faults) if isinstance(error, Invalid) else str(error)
+
+
 def _shown(ticket: Ticket) -> dict[str, object]:
     """What the part that refreshes itself shows; ``before`` in the address asks for an earlier part of the thread."""
     before = read_id(request.args.get("before", ""))
@@ -189,6 +224,11 @@ def _shown(ticket: Ticket) -> dict[str, object]:
         "thread": posts,
         "lines": thread.lines(posts, queries.events_of(ticket)),
         "before": before,
+        "others": who_is_here(ticket, besides=me()),
+        "naps": snooze_offers(local_time.now()),
+        "local_now": local_time.now(),
+        "in_local_time": local_time.told,
+        "may_sleep": Status(ticket.status) not in DONE,
         "kept": worklist.kept(),
         "list_address": worklist.address(),
         "agents": assignment.agents(),

@@ -9,8 +9,10 @@ from ticketdesk.extensions import db
 from ticketdesk.models import Presence, Staff, Ticket
 
 HERE_SECONDS = 20
+NOTED_SECONDS = 8
 
-# One statement: who opens a ticket also leaves behind the ones they had open before.
+# One statement: who opens a ticket also leaves behind the ones they had open before. What was noted just now is not
+# written again, because open pages tell it every few seconds.
 _NOTE = text(
     """
     WITH left_behind AS (
@@ -19,6 +21,7 @@ _NOTE = text(
     )
     INSERT INTO presence (ticket_id, staff_id, typing, seen_at) VALUES (:ticket_id, :staff_id, :typing, now())
     ON CONFLICT (ticket_id, staff_id) DO UPDATE SET typing = excluded.typing, seen_at = excluded.seen_at
+    WHERE presence.typing <> excluded.typing OR presence.seen_at < now() - make_interval(secs => :noted)
     """
 )
 
@@ -34,7 +37,13 @@ class Present:
 
 def note_presence(ticket: Ticket, staff: Staff, *, typing: bool = False) -> None:
     """Say that somebody has the ticket open, and whether they are writing."""
-    values = {"ticket_id": ticket.id, "staff_id": staff.id, "typing": typing, "here": HERE_SECONDS}
+    values = {
+        "ticket_id": ticket.id,
+        "staff_id": staff.id,
+        "typing": typing,
+        "here": HERE_SECONDS,
+        "noted": NOTED_SECONDS,
+    }
     db.session.execute(_NOTE, values)
 
 

@@ -1,6 +1,7 @@
 """Putting tickets to sleep until a moment, and waking them."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import func, select
 
@@ -15,6 +16,8 @@ from ticketdesk.tickets.workflow import DONE
 
 SNOOZE_MAX = timedelta(days=5 * 366)
 WAKE_MOST = 500
+LATER = timedelta(hours=3)
+MORNING = time(9)
 
 
 def snooze(ticket: Ticket, until: datetime, actor: Actor) -> bool:
@@ -43,6 +46,24 @@ def snooze(ticket: Ticket, until: datetime, actor: Actor) -> bool:
         **{"from": before.isoformat() if before else None, "to": until.isoformat()},
     )
     return True
+
+
+def offers(now: datetime) -> Sequence[tuple[str, datetime]]:
+    """Moments that suit somebody for whom it is ``now`` in their own time zone, each with its name, soonest first."""
+    later = (now.astimezone(UTC) + LATER).astimezone(now.tzinfo)
+    if later.minute or later.second or later.microsecond:
+        later = later.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+    def morning(days: int) -> datetime:
+        return datetime.combine(now.date() + timedelta(days=days), MORNING, now.tzinfo)
+
+    # On a Sunday evening next week is tomorrow.
+    monday = 7 - now.weekday()
+    return [
+        *([("Later today", later)] if later.date() == now.date() else []),
+        ("Tomorrow morning", morning(1)),
+        *([("Next week", morning(monday))] if monday > 1 else []),
+    ]
 
 
 def wake(ticket: Ticket, actor: Actor) -> bool:

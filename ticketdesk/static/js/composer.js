@@ -78,6 +78,12 @@
     onward.addEventListener("change", () => localStorage.setItem(STORED, onward.checked ? "on" : "off"));
   }
 
+  /* Others see that a reply is being written. */
+  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement.id !== "ticket" || !composer.hasAttribute("data-touched")) return;
+    ctx.request.action += `${ctx.request.action.includes("?") ? "&" : "?"}writing=`;
+  });
+
   /* What arrives while nothing is typed has been seen when the reply is sent. What arrives later is told, and
      the desk stops the reply once, so that nobody answers past each other. */
   document.addEventListener("htmx:after:swap", () => {

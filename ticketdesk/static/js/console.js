@@ -5,6 +5,11 @@
 
   document.documentElement.classList.add("js");
 
+  /* Times that somebody chooses are in their own zone, which only their browser knows. */
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const secure = window.location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `ticketdesk_zone=${encodeURIComponent(timeZone)}; path=/staff; max-age=31536000; samesite=lax${secure}`;
+
   const TOAST_LASTS = 6_000;
 
   function leave(toast) {
@@ -61,7 +66,7 @@
   });
 
   /* A click elsewhere and Escape close what opens over the page. */
-  const overlays = "details.filter[open], details.account[open]";
+  const overlays = "details.filter[open], details.account[open], details.snooze[open]";
   document.addEventListener("click", ({ target }) => {
     for (const open of document.querySelectorAll(overlays)) if (!open.contains(target)) open.open = false;
   });

@@ -78,6 +78,8 @@
     sent.tabIndex = -1;
     sent.focus();
   } else if (former?.path === window.location.pathname && !document.querySelector("[autofocus]")) {
-    document.getElementById(former.id)?.focus();
+    const same = document.getElementById(former.id);
+    const place = same?.checkVisibility() ? same : same?.closest("details")?.querySelector("summary");
+    (place ?? document.getElementById("main")).focus();
   }
 })();
