@@ -108,6 +108,8 @@ class Settings:
     """How sure of the category an engine must be, from 0 to 1; below it abstains."""
     ai_daily_limit: int | None
     """How many calls a day a remote engine may get, across all workers; None sets no limit."""
+    trash_days: int
+    """How long a deleted ticket can be restored; then it is gone for ever."""
     gemini_api_key: str | None = field(repr=False)
     gemini_model: str
     gemini_endpoint: str | None
@@ -200,6 +202,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         ai_redact=read.switch("AI_REDACT", True),
         ai_threshold=read.number("AI_THRESHOLD", AI_THRESHOLD, least=0.0, most=1.0),
         ai_daily_limit=read.whole_or_none("AI_DAILY_LIMIT", least=1, most=1_000_000),
+        trash_days=read.whole("TRASH_DAYS", 30, least=1, most=3650),
         gemini_api_key=read.secret("GEMINI_API_KEY"),
         gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
         gemini_endpoint=read.address("GEMINI_ENDPOINT"),

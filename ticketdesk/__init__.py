@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.extensions["suggester"] = Suggester.from_settings(settings, lambda: _database(app))
     app.extensions["attachments"] = storage_from(settings)
-    events.follow(reactions.REACTIONS)
+    events.follow(reactions.REACTIONS, reactions.TOGETHER)
 
     db.init_app(app)
     set_timeouts(_database(app), app)

@@ -1,23 +1,31 @@
 """Recording what happened, and setting off what follows from it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from sqlalchemy import insert
 
 from ticketdesk.core.actors import Actor
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Ticket
 
 Reaction = Callable[[Event, Ticket], None]
+ReactionToMany = Callable[[Sequence[Event]], None]
 
 # Filled by `reactions`, which stands to the right of the rooms and therefore
 # cannot be imported from here.
 _follows: dict[EventKind, tuple[Reaction, ...]] = {}
+_follows_many: dict[EventKind, tuple[ReactionToMany, ...]] = {}
 
 
-def follow(table: Mapping[EventKind, tuple[Reaction, ...]]) -> None:
-    """Make ``table`` the list of what follows from each kind of event."""
+def follow(
+    table: Mapping[EventKind, tuple[Reaction, ...]], together: Mapping[EventKind, tuple[ReactionToMany, ...]]
+) -> None:
+    """Make these the lists of what follows from each kind of event, and from those that happen to many at once."""
     _follows.clear()
     _follows.update(table)
+    _follows_many.clear()
+    _follows_many.update(together)
 
 
 def record(kind: EventKind, ticket: Ticket, actor: Actor, **data: Any) -> Event:
@@ -35,3 +43,16 @@ def record(kind: EventKind, ticket: Ticket, actor: Actor, **data: Any) -> Event:
     for reaction in _follows.get(kind, ()):
         reaction(event, ticket)
     return event
+
+
+def record_many(kind: EventKind, data: Mapping[int, Mapping[str, Any]], actor: Actor) -> Sequence[Event]:
+    """Write the same kind of event of many tickets in one statement, and what follows from them together.
+
+    ``data`` is each event's own by the ticket's id.
+    """
+    by = {"kind": kind, "actor_kind": actor.kind, "actor_id": actor.id, "actor_label": actor.label}
+    rows = [{"ticket_id": ticket_id, "data": dict(said), **by} for ticket_id, said in data.items()]
+    events = db.session.scalars(insert(Event).returning(Event, sort_by_parameter_order=True), rows).all()
+    for reaction in _follows_many.get(kind, ()):
+        reaction(events)
+    return events

@@ -16,8 +16,8 @@ from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
 from ticketdesk.mail import letters
-from ticketdesk.models import Channel, MailKind, OutgoingMail, Staff, Ticket
-from ticketdesk.tickets import service
+from ticketdesk.models import Channel, MailKind, MailState, OutgoingMail, Staff, Ticket
+from ticketdesk.tickets import service, undo
 from ticketdesk.tickets.conversation import add_note, add_reply
 from ticketdesk.tickets.service import Changes
 
@@ -173,6 +173,27 @@ def test_many_tickets_are_listed_up_to_a_point(app: Flask, monkeypatch: pytest.M
     assert mail.subject == "3 tickets are yours now"
     assert mail.text.count("/staff/tickets/") == 2
     assert "And 1 more" in mail.text
+
+
+def test_what_is_undone_before_it_left_is_not_mailed(app: Flask, setting: Callable[..., None]) -> None:
+    setting(mail_status_changes=True)
+    agent, (one, other) = make_staff(), (opened_ticket(title="One"), opened_ticket(title="Other"))
+    service.change(one, Changes(assignee=agent), PROGRAM)
+    add_reply(other, "Look into the box.", PROGRAM, Channel.API)
+    written_before = [(mail.kind, mail.text) for mail in waiting()]
+    act = service.change_many([one.id, other.id], Changes(assignee=agent, status=Status.RESOLVED), PROGRAM).act
+    assert act is not None
+    assert [(mail.kind, mail.text) for mail in waiting()] != written_before
+    undo.undo(act.id, PROGRAM)
+    assert [(mail.kind, mail.text) for mail in waiting()] == written_before
+    skipped = db.session.scalars(sa.select(OutgoingMail).where(OutgoingMail.last_error.contains("undone"))).all()
+    assert [mail.kind for mail in skipped] == ["status"]
+
+
+def waiting() -> list[OutgoingMail]:
+    db.session.flush()
+    statement = sa.select(OutgoingMail).where(OutgoingMail.state == MailState.WAITING).order_by(OutgoingMail.id)
+    return list(db.session.scalars(statement))
 
 
 def test_receipts_stop_while_tickets_keep_coming_and_begin_again(app: Flask) -> None:

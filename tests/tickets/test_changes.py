@@ -211,6 +211,6 @@ class TestTogether:
     def test_many_tickets_at_once(self, app: Flask) -> None:
         tickets, ada = [make_ticket() for _ in range(3)], make_staff()
         assignment.assign(tickets[0], ada, GRACE)
-        changed = service.change_many([ticket.id for ticket in tickets], Changes(assignee=ada), GRACE)
+        changed, _act = service.change_many([ticket.id for ticket in tickets], Changes(assignee=ada), GRACE)
         assert changed == 2
         assert {ticket.assignee_id for ticket in tickets} == {ada.id}

@@ -9,6 +9,8 @@ A ticket that is opened again keeps its confirmation: the matter was not done,
 the label was right all the same. A later decision replaces the earlier one.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -42,10 +44,16 @@ def confirm_resolved(event: Event, ticket: Ticket) -> None:
         )
 
 
-def learn_anew(event: Event, ticket: Ticket) -> None:
-    """A confirmed ticket that is renamed, goes or comes back is to be read again; a trigger tells the readers."""
+def note_new_text(event: Event, ticket: Ticket) -> None:
+    """A confirmed ticket with another title is another text to learn."""
+    learn_anew([event])
+
+
+def learn_anew(events: Sequence[Event]) -> None:
+    """Confirmed tickets that go or come back are to be read again; the update's trigger tells the readers."""
+    ids = [event.ticket_id for event in events]
     db.session.execute(
-        update(Confirmation).where(Confirmation.ticket_id == ticket.id).values(ticket_id=Confirmation.ticket_id)
+        update(Confirmation).where(Confirmation.ticket_id.in_(ids)).values(ticket_id=Confirmation.ticket_id)
     )
 
 

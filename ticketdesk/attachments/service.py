@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import current_app
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, any_, func, or_, select
 from werkzeug.datastructures import FileStorage
 
 from ticketdesk.attachments import policy
@@ -144,7 +144,7 @@ def of_messages(message_ids: Iterable[int]) -> Mapping[int, Sequence[Attachment]
 
 
 def of_description(ticket: Ticket) -> Sequence[Attachment]:
-    """The files that a ticket was opened with."""
+    """The files that a ticket was opened with, without those of tickets that were merged into it."""
     return db.session.scalars(select(Attachment).where(Attachment.ticket_id == ticket.id).order_by(Attachment.id)).all()
 
 
@@ -186,4 +186,4 @@ def _file(ticket: Ticket, attachment_id: int, kinds: set[MessageKind]) -> Attach
 
 def _of(ticket: Ticket, kinds: set[MessageKind]) -> ColumnElement[bool]:
     of_message = (Message.ticket_id == ticket.id) & Message.kind.in_(sorted(kinds))
-    return or_(Attachment.ticket_id == ticket.id, of_message)
+    return or_(Attachment.ticket_id == any_(func.ticket_family(ticket.id)), of_message)

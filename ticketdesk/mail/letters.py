@@ -5,6 +5,7 @@ the ticket is one mail, and so is the assignment of fifty tickets at once.
 """
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from flask import current_app
@@ -76,11 +77,6 @@ def status(event: Event, ticket: Ticket) -> None:
     settings: Settings = current_app.config["SETTINGS"]
     if event.actor_kind == ActorKind.CUSTOMER or ticket.requester_email is None:
         return
-    shown = _for_requester(ticket) | {
-        "ticket": ticket,
-        "status": ticket.status,
-        "unsubscribe_url": subscriptions.unsubscribe_url(ticket.requester_email),
-    }
     waiting = _not_gone_yet(ticket.requester_email, MailKind.REPLY, MailKind.STATUS, ticket=ticket)
     if waiting is None:
         if not settings.mail_status_changes:
@@ -89,11 +85,9 @@ def status(event: Event, ticket: Ticket) -> None:
         mail.headers |= AUTOMATIC | _references(ticket) | subscriptions.headers(ticket.requester_email)
         if mail.state == MailState.WAITING and subscriptions.is_unsubscribed(ticket.requester_email):
             mail.state, mail.last_error = MailState.SKIPPED, subscriptions.SENTENCE
-        _post(mail, **shown)
+        _post(mail, **_standing(ticket, ticket.status))
         return
-    if waiting.kind == MailKind.REPLY and waiting.event is not None:
-        shown |= _said(db.session.get_one(Message, waiting.event.data["message"]))
-    compose.write(waiting, **shown)
+    _write_status(waiting, ticket, ticket.status)
 
 
 def sign_in(ticket: Ticket) -> None:
@@ -127,21 +121,91 @@ def assignment(event: Event, ticket: Ticket) -> None:
         mail.headers |= AUTOMATIC
     elif ticket.id not in mail.ticket_ids:
         mail.ticket_ids = [*mail.ticket_ids, ticket.id]
+    shown = _assigned(mail, agent, event.actor_label)
+    if mail.id is None:
+        _post(mail, **shown)
+    else:
+        compose.write(mail, **shown)
+
+
+def take_back(events: Sequence[Event]) -> None:
+    """Leave out of the mails that have not left yet what was undone, and those that tell nothing else.
+
+    One that a worker has in hand just now leaves as it is.
+    """
+    undone = {event.ticket_id: event for event in events}
+    waiting = db.session.scalars(
+        select(OutgoingMail)
+        .where(OutgoingMail.state == MailState.WAITING, OutgoingMail.ticket_ids.overlap(list(undone)))
+        .with_for_update(skip_locked=True, of=OutgoingMail)
+    ).all()
+    for mail in waiting:
+        if mail.kind == MailKind.ASSIGNMENT:
+            _take_back_assignment(mail, undone)
+        elif mail.kind in {MailKind.REPLY, MailKind.STATUS}:
+            _take_back_status(mail, undone[mail.ticket_ids[0]])
+    db.session.flush()
+
+
+def _take_back_assignment(mail: OutgoingMail, undone: Mapping[int, Event]) -> None:
+    agent = db.session.scalars(select(Staff).where(Staff.email == mail.recipient)).one()
+    back = {
+        ticket_id
+        for ticket_id, event in undone.items()
+        if event.data["fields"].get("assignee", {}).get("from_id") == agent.id
+    }
+    left = [ticket_id for ticket_id in mail.ticket_ids if ticket_id not in back]
+    if not left:
+        _skip_undone(mail)
+    elif len(left) < len(mail.ticket_ids):
+        mail.ticket_ids = left
+        compose.write(mail, **_assigned(mail, agent, db.session.get_one(Event, mail.event_id).actor_label))
+
+
+def _take_back_status(mail: OutgoingMail, event: Event) -> None:
+    if "status" not in event.data["fields"]:
+        return
+    if mail.event_id in event.data["undoes"]:
+        _skip_undone(mail)
+    else:
+        ticket = db.session.get_one(Ticket, event.ticket_id)
+        # Whether an answer told of the status before, nobody knows any more; without it, it is true.
+        _write_status(mail, ticket, None if mail.kind == MailKind.REPLY else ticket.status)
+
+
+def _skip_undone(mail: OutgoingMail) -> None:
+    mail.state = MailState.SKIPPED
+    mail.last_error = "What it was to tell was undone before it left."
+
+
+def _write_status(mail: OutgoingMail, ticket: Ticket, status: str | None) -> None:
+    """Write a mail to a requester anew, with the answer that it brings, if any, and how the ticket stands."""
+    shown = _standing(ticket, status)
+    if mail.kind == MailKind.REPLY and mail.event is not None:
+        shown |= _said(db.session.get_one(Message, mail.event.data["message"]))
+    compose.write(mail, **shown)
+
+
+def _standing(ticket: Ticket, status: str | None) -> dict[str, object]:
+    return _for_requester(ticket) | {
+        "ticket": ticket,
+        "status": status,
+        "unsubscribe_url": subscriptions.unsubscribe_url(ticket.requester_email or ""),
+    }
+
+
+def _assigned(mail: OutgoingMail, agent: Staff, by: str) -> dict[str, object]:
     listed = db.session.execute(
         select(Ticket.id, Ticket.title, Ticket.priority)
         .where(Ticket.id.in_(mail.ticket_ids[:LISTED_MAX]))
         .order_by(Ticket.id)
     ).all()
-    shown = {
+    return {
         "name": greeting_name(agent.name),
-        "by": event.actor_label,
+        "by": by,
         "count": len(mail.ticket_ids),
         "tickets": [(reference_of(row.id), row.title, row.priority, _console_url(row.id)) for row in listed],
     }
-    if mail.id is None:
-        _post(mail, **shown)
-    else:
-        compose.write(mail, **shown)
 
 
 def _to_requester(event: Event, ticket: Ticket, kind: MailKind) -> OutgoingMail:

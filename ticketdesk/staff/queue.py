@@ -196,7 +196,7 @@ def _change_ticked() -> ResponseReturnValue:
     elif changes == service.Changes():
         flash("Choose a status, priority or category to set.", "note")
     else:
-        changed = service.change_many(ids, changes, caller().actor)
+        changed, _act = service.change_many(ids, changes, caller().actor)
         db.session.commit()
         flash("1 ticket changed." if changed == 1 else f"{changed} tickets changed.", "good")
     return redirect(request.full_path, HTTPStatus.SEE_OTHER)

@@ -1,10 +1,10 @@
 """The verbs of tickets. Nothing else writes a `Ticket`; the door commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import func, select
 
@@ -16,8 +16,9 @@ from ticketdesk.core.actors import SYSTEM, Actor, ActorKind
 from ticketdesk.core.errors import Conflict, NotFound
 from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, SetBy, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import Attachment, EventKind, Staff, Ticket, reference_of
+from ticketdesk.models import Act, Attachment, EventKind, Staff, Ticket, reference_of
 from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.tickets import acts
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.rules import Checker
 from ticketdesk.tickets.snooze import snooze, wake
@@ -76,6 +77,13 @@ class Changes:
     assignee: Staff | Clear | None = None
     tags: Sequence[str] | None = None
     snoozed_until: datetime | Clear | None = None
+
+
+class ChangedMany(NamedTuple):
+    """How many tickets became different, and the act by which that is undone, if any did."""
+
+    changed: int
+    act: Act | None
 
 
 def create_ticket(
@@ -169,17 +177,24 @@ def change(ticket: Ticket, changes: Changes, actor: Actor) -> bool:
     return any(done)
 
 
-def change_many(ticket_ids: Sequence[int], changes: Changes, actor: Actor) -> int:
-    """Change several tickets and return how many became different; ids of tickets that are gone are passed over."""
-    # Locked in the order of their ids, so that two bulk changes cannot wait for each other in a circle.
-    tickets = db.session.scalars(
-        select(Ticket)
-        .where(Ticket.id.in_(ticket_ids), Ticket.present)
-        .order_by(Ticket.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
-    return sum(change(ticket, changes, actor) for ticket in tickets)
+def lock(ticket_ids: Collection[int], *, present: bool = True) -> Sequence[Ticket]:
+    """The tickets with these ids, locked until the transaction ends; those that are gone are passed over.
+
+    With ``present`` being False, those that are merged or in the trash are locked, too.
+    """
+    # In the order of their ids, so that two who lock several cannot wait for each other in a circle.
+    statement = select(Ticket).where(Ticket.id.in_(ticket_ids)).order_by(Ticket.id).with_for_update()
+    if present:
+        statement = statement.where(Ticket.present)
+    return db.session.scalars(statement.execution_options(populate_existing=True)).all()
+
+
+def change_many(ticket_ids: Sequence[int], changes: Changes, actor: Actor) -> ChangedMany:
+    """Change several tickets, so that it can be undone for an hour; those that are gone are passed over."""
+    tickets = lock(ticket_ids)
+    before = acts.before([ticket.id for ticket in tickets])
+    changed = sum(change(ticket, changes, actor) for ticket in tickets)
+    return ChangedMany(changed, acts.write_changes(before, actor))
 
 
 def change_title(ticket: Ticket, title: str, actor: Actor) -> bool:

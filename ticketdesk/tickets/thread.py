@@ -1,11 +1,12 @@
 """Reading a conversation. Customers are shown `public_thread` and nothing else of this module."""
 
+from bisect import insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import any_, func, select
 
 from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
@@ -21,7 +22,11 @@ _SAID = frozenset({EventKind.REPLIED, EventKind.NOTED})
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One message as a page shows it; the description is one without an id and a channel."""
+    """One message as a page shows it; the description is one without an id and a channel.
+
+    ``merged`` is the reference of the ticket whose description it is, and ``title``
+    its title, where that was merged into the one that is shown.
+    """
 
     id: int | None
     kind: MessageKind
@@ -30,6 +35,8 @@ class Post:
     body: str
     created_at: datetime
     files: Sequence[Attachment] = ()
+    merged: str | None = None
+    title: str | None = None
 
     @property
     def html(self) -> Markup:
@@ -58,7 +65,7 @@ class Thread:
     @property
     def last_message_id(self) -> int:
         """The id to send along with a reply, so that it is stopped where somebody answered meanwhile; 0 for none."""
-        return self.posts[-1].id or 0 if self.posts else 0
+        return max((post.id or 0 for post in self.posts), default=0)
 
 
 def public_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAGE_SIZE) -> Thread:
@@ -131,6 +138,23 @@ def _thread(ticket: Ticket, kinds: set[MessageKind], before: int | None, limit: 
         statement = statement.where(Message.id < before)
     last = db.session.scalars(statement.order_by(Message.id.desc()).limit(limit + 1)).all()
     posts = posts_of(reversed(last[:limit]))
-    if len(last) > limit:
-        return Thread(posts, posts[0].id, until)
-    return Thread([description_of(ticket), *posts], None, until)
+    earlier = posts[0].id if len(last) > limit else None
+    since = posts[0].created_at if earlier else None
+    if earlier is None:
+        posts.insert(0, description_of(ticket))
+    for post in _merged(ticket):
+        if (since is None or post.created_at >= since) and (until is None or post.created_at < until):
+            insort(posts, post, key=lambda each: each.created_at)
+    return Thread(posts, earlier, until)
+
+
+def _merged(ticket: Ticket) -> Sequence[Post]:
+    """The descriptions of the tickets that were merged into this one, or into one of those, oldest first."""
+    return [
+        replace(description_of(other), merged=other.reference, title=other.title)
+        for other in db.session.scalars(
+            select(Ticket)
+            .where(Ticket.id == any_(func.ticket_family(ticket.id)), Ticket.id != ticket.id)
+            .order_by(Ticket.created_at, Ticket.id)
+        )
+    ]
