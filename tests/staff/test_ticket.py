@@ -74,6 +74,15 @@ def test_the_history_says_who_changed_what_from_what_to_what(app: Flask, agent: 
         (EventKind.SNOOZED, {"from": None, "to": "2026-12-24T08:00:00+00:00"}, "sleep until 2026-12-24 08:00 UTC"),
         (EventKind.WOKEN, {"from": "2026-12-24T08:00:00+00:00"}, "woke the ticket up"),
         (EventKind.CATEGORY_CHANGED, {"from": "billing", "to": "billing", "set_by": "staff"}, "kept the category"),
+        (EventKind.MERGED, {"tickets": [7, 8], "tags": []}, "TD-8</span> into this ticket"),
+        (EventKind.MERGED, {"tickets": [7], "tags": ["vip"]}, 'adds the tags <span class="badge"><bdi>vip</bdi>'),
+        (EventKind.MERGED, {"survivor": 7, "tags": []}, 'merged this ticket into <span class="mono">TD-7'),
+        (EventKind.UNMERGED, {"tickets": [7], "tags": []}, "TD-7</span> a ticket of its own again"),
+        (EventKind.UNMERGED, {"survivor": 7}, 'apart from <span class="mono">TD-7'),
+        (EventKind.TRASHED, {}, "moved the ticket to the trash"),
+        (EventKind.RESTORED, {}, "took the ticket out of the trash"),
+        (EventKind.UNDONE, {"fields": {"assignee": {"from": "Ada", "to": None}}}, "assignee back to none"),
+        (EventKind.UNDONE, {"fields": {"tags": {"from": [], "to": ["vip"]}}}, "tags back to <span"),
     ],
 )
 def test_every_kind_of_event_has_its_sentence(

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from ticketdesk.core.actors import ActorKind
 from ticketdesk.core.vocabulary import Rating, Status
 from ticketdesk.filters import words
-from ticketdesk.models import AiSuggestion, Event, EventKind
+from ticketdesk.models import AiSuggestion, Event, EventKind, reference_of
 
 _NOT_SENT = {
     HTTPStatus.BAD_REQUEST: "Your session had ended. Press “{button}” once more; "
@@ -34,6 +34,8 @@ _STATUS_SENTENCES = {
     Status.RESOLVED: "{who} marked it as resolved",
     Status.CLOSED: "{who} closed the ticket",
 }
+
+_WORD_FIELDS = frozenset({"status", "category", "priority"})
 
 
 def sureness(confidence: float) -> str:
@@ -118,4 +120,12 @@ def _moment(event: Event, desk_name: str) -> Moment | None:
             return Moment(event.created_at, "rated", f"{who} rated the help: {RATINGS[Rating(to)].lower()}")
         case EventKind.TITLE_CHANGED:
             return Moment(event.created_at, "renamed", f"{who} changed the title to", said=to)
+        case EventKind.UNDONE if back := [
+            f"{field} {words(change['to'])}" for field, change in event.data["fields"].items() if field in _WORD_FIELDS
+        ]:
+            return Moment(event.created_at, "sorted", f"{who} took a change back: {', '.join(back)}")
+        case EventKind.MERGED | EventKind.UNMERGED as kind:
+            others = [reference_of(other) for other in event.data.get("tickets") or [event.data["survivor"]]]
+            did = "joined this ticket with" if kind == EventKind.MERGED else "separated this ticket from"
+            return Moment(event.created_at, "sorted", f"{who} {did} {', '.join(others)}")
     return None

@@ -68,6 +68,9 @@ PUBLIC_EVENTS = frozenset(
         EventKind.STATUS_CHANGED,
         EventKind.REPLIED,
         EventKind.RATED,
+        EventKind.MERGED,
+        EventKind.UNMERGED,
+        EventKind.UNDONE,
     }
 )
 
