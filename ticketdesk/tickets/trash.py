@@ -18,7 +18,7 @@ from ticketdesk.tickets import acts
 from ticketdesk.tickets.service import lock
 
 PAGE_SIZE = 50
-PURGED_AT_ONCE = 100
+PURGED_AT_ONCE = 500
 
 _IN_TRASH = (Ticket.gone_at.is_not(None), Ticket.merged_into_id.is_(None))
 
@@ -101,17 +101,16 @@ def deleted_by(tickets: Sequence[Ticket]) -> dict[int, str]:
     return {row.ticket_id: row.actor_label for row in db.session.execute(last)}
 
 
-@queue.periodic(cron="7 4 * * *")
+@queue.periodic(cron="*/10 * * * *")
 @task("trash.purge")
 def purge_regularly(timestamp: int) -> None:
-    """Empty the trash of what has been there for `TRASH_DAYS`, in small transactions."""
+    """Empty the trash of what has been there for `TRASH_DAYS`; what is beyond one run's fill follows in the next."""
     settings: Settings = current_app.config["SETTINGS"]
-    while purge(settings.trash_days):
-        db.session.commit()
+    purge(settings.trash_days)
 
 
 def purge(days: int) -> int:
-    """Delete for ever up to 100 tickets that have been in the trash this long, and return how many.
+    """Delete for ever what has been in the trash this long, up to 500 tickets at once, and return how many.
 
     With a ticket goes all that was said and done about it, its history included,
     and the tickets that were merged into it.
