@@ -42,6 +42,7 @@ from ticketdesk.models import Channel, MessageKind, Occasion, Staff, Ticket
 from ticketdesk.tickets import alike, assignment, conversation, queries, serialize, service, thread
 from ticketdesk.tickets import stats as figures
 from ticketdesk.tickets.queries import Assignee
+from ticketdesk.tickets.rows import Listed
 from ticketdesk.tickets.rules import tidy_tag
 from ticketdesk.tickets.service import Clear
 
@@ -130,7 +131,7 @@ def list_tickets() -> Response:
 )  # fmt: skip
 def show_ticket(ticket_id: int) -> Response:
     """Show a ticket with its events."""
-    return _detail(queries.by_id(ticket_id))
+    return _detail(ticket_id)
 
 
 @blueprint.patch("/tickets/<int:ticket_id>/")
@@ -151,7 +152,7 @@ def change_ticket(ticket_id: int) -> Response:
         raise Stale("This ticket has changed since you loaded it; load it again and repeat your change.")
     service.change(ticket, changes, caller().actor)
     db.session.commit()
-    return _detail(ticket)
+    return _detail(ticket_id)
 
 
 @blueprint.get("/tickets/<int:ticket_id>/similar/")
@@ -308,6 +309,8 @@ def _read(model: type[Model]) -> Model:
 
 def _receive() -> Received:
     """Take in the request's files, all or none."""
+    if request.mimetype != "multipart/form-data":
+        return Received()
     db.session.rollback()
     received = attachments.receive(request.files.getlist(FIELD))
     received.all_taken()
@@ -360,11 +363,11 @@ def _next_page(name: str, value: str) -> str:
     return f'<{address}?{urlencode([*others, (name, value)])}>; rel="next"'
 
 
-def _detail(ticket: Ticket) -> Response:
-    events = [serialize.event(event) for event in queries.events_of(ticket)]
-    response = answer(serialize.ticket(ticket) | {"events": events})
+def _detail(ticket_id: int) -> Response:
+    ticket, events = queries.detail(ticket_id)
+    response = answer(serialize.ticket(ticket) | {"events": [serialize.event(event) for event in events]})
     return versioned(response, _etag(ticket))
 
 
-def _etag(ticket: Ticket) -> str:
+def _etag(ticket: Ticket | Listed) -> str:
     return str(ticket.version)

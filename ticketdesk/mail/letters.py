@@ -7,11 +7,13 @@ the ticket is one mail, and so is the assignment of fifty tickets at once.
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 
 from flask import current_app
-from sqlalchemy import exists, func, select
+from sqlalchemy import bindparam, exists, func, select
 
 from config import Settings
+from ticketdesk import reading
 from ticketdesk.accounts import customers
 from ticketdesk.core.actors import ActorKind
 from ticketdesk.extensions import db
@@ -255,8 +257,16 @@ def _said(message: Message) -> dict[str, object]:
     return {"said": message.body, "said_html": markdown.render(message.body)}
 
 
+@cache
+def _any_waiting() -> reading.Statement:
+    waiting = OutgoingMail.state == MailState.WAITING
+    return reading.compiled(select(OutgoingMail.id).where(OutgoingMail.mailbox == bindparam("mailbox", ""), waiting))
+
+
 def _not_gone_yet(recipient: str, *kinds: MailKind, ticket: Ticket | None = None) -> OutgoingMail | None:
     """The newest mail to the recipient that no worker has in hand, locked against them; perhaps one about a ticket."""
+    if not reading.rows(_any_waiting(), mailbox=mailbox(recipient)):
+        return None  # As nearly always, and found out in a fraction of the time.
     statement = select(OutgoingMail).where(
         OutgoingMail.mailbox == mailbox(recipient),
         OutgoingMail.recipient == recipient,

@@ -48,7 +48,7 @@ from ticketdesk.search.newest import Shape, attempts, ids
 from ticketdesk.search.query import Query, matching, read
 from ticketdesk.tickets import counters
 from ticketdesk.tickets.pages import Page, Position, Sort, cut, position_of, read_cursor
-from ticketdesk.tickets.rows import LISTED, Listed, listed
+from ticketdesk.tickets.rows import HAPPENED, LISTED, Happened, Listed, listed
 from ticketdesk.tickets.workflow import ACTIVE
 
 __all__ = ["PAGE_MAX", "PAGE_SIZE", "Assignee", "Filter", "Page", "Sort"]
@@ -234,6 +234,30 @@ def by_id(ticket_id: int) -> Ticket:
     if ticket.in_trash:
         raise NotFound(f"{ticket.reference} is in the trash.")
     return ticket
+
+
+@cache
+def _one() -> tuple[reading.Statement, reading.Statement]:
+    ticket_id: BindParameter[int] = bindparam("ticket_id", 0, type_=BigInteger)
+    not_in_trash = or_(Ticket.present, Ticket.merged_into_id.is_not(None))
+    return (
+        reading.compiled(LISTED.where(Ticket.id == ticket_id, not_in_trash)),
+        reading.compiled(HAPPENED.where(Event.ticket_id == ticket_id)),
+    )
+
+
+def detail(ticket_id: int) -> tuple[Listed, list[Happened]]:
+    """The ticket that `by_id` finds, and what happened to it, oldest first; both only to be shown.
+
+    Raises:
+        NotFound: there is none with this id, or it is in the trash.
+    """
+    ticket, events = _one()
+    found = reading.rows(ticket, ticket_id=ticket_id) if 0 < ticket_id <= BIGINT_MAX else []
+    if not found:
+        by_id(ticket_id)  # It knows why.
+        raise NotFound("There is no such ticket.")
+    return listed(found[0]), [Happened._make(row) for row in reading.rows(events, ticket_id=ticket_id)]
 
 
 def by_link(link: str) -> Ticket:

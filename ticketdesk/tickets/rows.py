@@ -1,4 +1,4 @@
-"""A ticket as lists show it: the columns that are read, and the row they make."""
+"""A ticket and its events as programs get them: the columns that are read, and the rows they make."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from ticketdesk.models import Staff, Ticket
+from ticketdesk.models import Event, Staff, Ticket
 
 
 class Person(NamedTuple):
@@ -57,3 +57,19 @@ def listed(row: Sequence[Any]) -> Listed:
     """What `LISTED` read of one ticket."""
     end = len(_COLUMNS)
     return Listed._make((*row[:end], None if row[end] is None else Person(*row[end:])))
+
+
+class Happened(NamedTuple):
+    """One event of a ticket; its fields are named after the event's."""
+
+    id: int
+    kind: str
+    actor_kind: str
+    actor_id: int | None
+    actor_label: str
+    data: dict[str, Any]
+    created_at: datetime
+
+
+HAPPENED = select(*(getattr(Event, name) for name in Happened._fields)).order_by(Event.id)
+"""Reads the fields of `Happened`, oldest first."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from ticketdesk.ai.suggest import Suggestion
 from ticketdesk.models import Attachment, Event, Message, Ticket, classified_by, reference_of
-from ticketdesk.tickets.rows import Listed
+from ticketdesk.tickets.rows import Happened, Listed
 
 
 def ticket(row: Ticket | Listed) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def ticket(row: Ticket | Listed) -> dict[str, Any]:
     }
 
 
-def event(row: Event) -> dict[str, Any]:
+def event(row: Event | Happened) -> dict[str, Any]:
     """An event as JSON values."""
     return {
         "id": row.id,
