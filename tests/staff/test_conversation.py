@@ -415,6 +415,7 @@ class TestSleep:
         agent.set_cookie("ticketdesk_zone", zone, path="/staff")
         send(agent, f"/staff/tickets/{ticket.id}/snooze", at=f"{year}-01-15T09:00")
         assert db.session.get_one(Ticket, ticket.id).snoozed_until == datetime(year, 1, 15, hour, tzinfo=UTC)
+        assert f"until {year}-01-15 {hour:02}:00 UTC" in agent.get(f"/staff/tickets/{ticket.id}").text
         assert f"15 Jan {year} 09:00" in agent.get(f"/staff/tickets/{ticket.id}").text
 
     @pytest.mark.parametrize(

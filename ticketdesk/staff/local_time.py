@@ -47,6 +47,7 @@ def read_moment(field: str, value: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(value)
-        return moment if moment.tzinfo else moment.replace(tzinfo=zone()).astimezone(UTC)
+        # A moment near the end of what a clock can show has no equal in every zone.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone())).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(FieldFault(field, "Choose a day and a time.")) from None

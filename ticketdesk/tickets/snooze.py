@@ -29,6 +29,7 @@ def snooze(ticket: Ticket, until: datetime, actor: Actor) -> bool:
         Invalid: the moment has passed or is more than five years away.
         Conflict: the ticket is resolved or closed.
     """
+    until = until.astimezone(UTC)
     if until == ticket.snoozed_until:
         return False
     if until <= clock.now():
