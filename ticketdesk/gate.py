@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Flask, Response, current_app, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
@@ -100,6 +101,21 @@ class Caller:
                 return self.staff is not None and self.staff.role == Role.ADMIN
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's sessions in a signed cookie, without a header that breaks the way back to a form."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie if it has changed.
+
+        Flask adds ``Vary: Cookie``. On the first visit there is no cookie, and there is one
+        when its visitor goes back to the page, which the browser then loads anew: as another
+        form that happens to hold the same text. No cache but one person's browser keeps our
+        pages (``Cache-Control: private``).
+        """
+        super().save_session(app, session, response)
+        response.vary.discard("Cookie")
+
+
 def caller() -> Caller:
     """The caller of the request at hand."""
     found: Caller = g.caller
@@ -108,6 +124,7 @@ def caller() -> Caller:
 
 def install(app: Flask) -> None:
     """Put the gate before every view of the app."""
+    app.session_interface = _Sessions()
     app.before_request(_open_or_refuse)
     # As a proxy, and not looked up for every page: error pages are drawn without asking the database.
     app.jinja_env.globals["current_user"] = current_user

@@ -62,7 +62,10 @@ def suggestion(page: Page) -> "Callable[[str], None]":
 
 def tickets(desk: Desk) -> list[Ticket]:
     with desk.app.app_context():
-        return list(db.session.scalars(sa.select(Ticket).order_by(Ticket.id)))
+        found = list(db.session.scalars(sa.select(Ticket).order_by(Ticket.id)))
+        # What is still the session's is forgotten with it.
+        db.session.expunge_all()
+        return found
 
 
 def heard(page: Page, part: str) -> list[str]:
@@ -215,6 +218,19 @@ class TestSubmitting:
         first = page.url
         page.go_back()
         expect(page.get_by_label("Title")).to_have_value("Refund")
+        submit(page)
+        assert page.url == first
+        assert len(tickets(desk)) == 1
+
+    def test_so_it_does_without_a_script_on_a_first_visit(self, open_page: OpenPage, desk: Desk) -> None:
+        page = open_page(java_script_enabled=False)
+        page.goto("/")
+        page.get_by_label("Title").fill("Refund")
+        page.get_by_label("Description").fill(TEXT)
+        submit(page)
+        first = page.url
+        page.go_back()
+        expect(page.get_by_label("Description")).to_have_value(TEXT)
         submit(page)
         assert page.url == first
         assert len(tickets(desk)) == 1
