@@ -14,14 +14,16 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import cloned, csrf_header, opened, settings_for, signed_in
+from tests.conftest import FreshClient, cloned, csrf_header, opened, settings_for, signed_in
 from tests.factories import make_token
 from tests.statements import listening
 from ticketdesk import create_app, embedded
+from ticketdesk.accounts import customers
 from ticketdesk.core.vocabulary import Priority
 from ticketdesk.extensions import db
 from ticketdesk.models import Role, Scope
 from ticketdesk.models.ticket import FIRST_ID
+from ticketdesk.portal.mine import COOKIE
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.queries import PAGE_SIZE, Assignee, Filter, Sort
 from ticketdesk.tickets.workflow import ACTIVE
@@ -36,7 +38,7 @@ BUFFERS_MOST = SORTED_MOST + 500
 
 FILL = """
 INSERT INTO ticket (title, description, requester_email, category, priority, status, assignee_id, tags,
-                    created_at, updated_at, gone_at)
+                    created_at, updated_at, gone_at, rating, rated_at)
 SELECT 'Ticket ' || md5(n::text),
        CASE WHEN n % 7 = 0 THEN 'printer ' ELSE '' END || CASE WHEN n % 401 = 0 THEN 'walrus ' ELSE '' END
            || CASE WHEN n % 9 = 0 THEN 'on fire' ELSE 'on a desk' END || ' lonely' || n,
@@ -48,7 +50,8 @@ SELECT 'Ticket ' || md5(n::text),
        CASE WHEN n % 3 > 0 THEN (SELECT min(id) FROM staff) + n % 3 - 1 END,
        CASE WHEN n % 10 = 0 THEN ARRAY['vip'] WHEN n % 999 = 0 THEN ARRAY['recall'] ELSE ARRAY[]::varchar[] END,
        now() - make_interval(mins => 10 * (100000 - n)), now() - make_interval(mins => 9 * (100000 - n)),
-       CASE WHEN n % 50 = 7 THEN now() END
+       CASE WHEN n % 50 = 7 THEN now() END,
+       CASE WHEN n % 3 = 0 THEN 'good' END, CASE WHEN n % 3 = 0 THEN now() - make_interval(mins => 100000 - n) END
 FROM generate_series(1, 100000) AS n
 """
 EVENTS = """
@@ -65,6 +68,7 @@ def full_app(cluster: embedded.Cluster, template: str, worker_id: str) -> Iterat
         opened(create_app(settings_for(url))) as app,
         app.app_context(),
     ):
+        app.test_client_class = FreshClient
         for _ in range(2):
             signed_in(app, Role.AGENT)
         db.session.flush()
@@ -249,6 +253,18 @@ def test_the_neighbours_of_a_ticket(full_app: Flask, wanted: Filter, sort: Sort)
     check_plans_of(lambda: queries.neighbours(wanted, ticket))
     check_plans_of(lambda: queries.page(wanted))
     check_plans_of(lambda: queries.count(wanted, most=1_000))
+
+
+@pytest.mark.parametrize("query", ["", "?cursor=next"])
+def test_a_customers_own_list(full_app: Flask, query: str) -> None:
+    # More than a page of them.
+    db.session.execute(sa.text("UPDATE ticket SET requester_email = 'Ada@example.com' WHERE id % 1000 = 1"))
+    client = full_app.test_client()
+    client.set_cookie(COOKIE, customers.sign_in(customers.make_link_key("ada@example.com")), path="/my")
+    db.session.commit()
+    if query:
+        [query] = re.findall(r'rel="next" href="/my(.+?)"', client.get("/my").text)
+    check(client, f"/my{query}")
 
 
 @pytest.mark.parametrize("path", ["", "figures", "queue/", "queue/rows", "queue/?status=open&sort=-priority"])
