@@ -36,7 +36,7 @@ def me(app: Flask, client: FlaskClient) -> Staff:
 def listed(answer: TestResponse) -> list[int]:
     """The ids of the tickets on a page of the queue, in order."""
     assert answer.status_code == 200, answer.text
-    return [int(number) for number in re.findall(r'<tbody class="ticket" id="ticket-(\d+)"', answer.text)]
+    return [int(number) for number in re.findall(r'<tbody class="ticket[^"]*" id="ticket-(\d+)"', answer.text)]
 
 
 def toasts(answer: TestResponse) -> list[str]:

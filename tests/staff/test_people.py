@@ -131,7 +131,7 @@ def test_agents_see_neither_people_nor_tokens_nor_jobs(agent: FlaskClient) -> No
 
 def test_an_admins_menu_has_it_all(admin: FlaskClient) -> None:
     menu = admin.get("/staff/").text
-    assert '<a href="/staff/queue/?status=open&amp;status=in_progress"' in menu
+    assert '<a href="/staff/queue/?view=open&amp;status=open&amp;status=in_progress&amp;snoozed=no"' in menu
     for path in ("/staff/", "/staff/people/", "/staff/tokens/", "/staff/suggestions/", "/staff/jobs/"):
         assert f'<a href="{path}"' in menu
     assert 'href="/staff/tickets/"' not in menu

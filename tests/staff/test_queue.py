@@ -91,9 +91,9 @@ def test_the_part_that_refreshes_itself_shows_the_same(agent: FlaskClient, three
 def test_a_ticket_whose_category_nobody_chose_is_marked_until_it_is_done(agent: FlaskClient) -> None:
     chosen, left = make_ticket("Chosen"), make_ticket("Left", category=None)
     assert (chosen.category_set_by, left.category_set_by) == ("customer", "default")
-    assert agent.get("/staff/queue/").text.count("Needs triage") == 1
+    assert agent.get("/staff/queue/rows").text.count("Needs triage") == 1
     place(left, status=Status.RESOLVED)
-    assert "Needs triage" not in agent.get("/staff/queue/").text
+    assert "Needs triage" not in agent.get("/staff/queue/rows").text
 
 
 def test_a_reference_finds_its_ticket(agent: FlaskClient, three: list[int]) -> None:
@@ -183,15 +183,15 @@ def test_ticked_tickets_are_changed_together(agent: FlaskClient, send: Send, thr
 
 def test_only_what_is_different_counts_and_leaves_a_trace(agent: FlaskClient, send: Send, three: list[int]) -> None:
     answer = send(agent, "/staff/queue/", ticket=three, status="open")
-    assert toasts(answer) == ["2 tickets changed."]
+    assert toasts(answer) == ["2 tickets set to open."]
     changed = db.session.query(Event).where(Event.kind == EventKind.STATUS_CHANGED)
     assert {event.ticket_id for event in changed} == set(three[1:])
-    assert toasts(send(agent, "/staff/queue/", ticket=three[0], status="closed")) == ["1 ticket changed."]
+    assert toasts(send(agent, "/staff/queue/", ticket=three[0], status="closed")) == [f"TD-{three[0]} closed."]
 
 
 def test_a_bulk_change_needs_tickets_and_a_change(agent: FlaskClient, send: Send, three: list[int]) -> None:
     assert toasts(send(agent, "/staff/queue/", status="closed")) == ["Select the tickets to change first."]
-    assert toasts(send(agent, "/staff/queue/", ticket=three)) == ["Choose a status, priority or category to set."]
+    assert toasts(send(agent, "/staff/queue/", ticket=three)) == ["Choose what to change first."]
 
 
 def test_a_title_is_not_for_many(agent: FlaskClient, send: Send, three: list[int]) -> None:
@@ -218,7 +218,7 @@ def test_a_bulk_change_that_makes_no_sense_is_refused(
 
 def test_tickets_that_are_gone_are_passed_over(agent: FlaskClient, send: Send) -> None:
     ticket = make_ticket()
-    assert toasts(send(agent, "/staff/queue/", ticket=[ticket.id, 999_999], status="closed")) == ["1 ticket changed."]
+    assert toasts(send(agent, "/staff/queue/", ticket=[ticket.id, 999_999], status="closed")) == ["1 ticket closed."]
 
 
 def test_nothing_changes_without_the_token_of_the_page(agent: FlaskClient, three: list[int]) -> None:

@@ -1,14 +1,15 @@
 """Drafts, who has a ticket open, and saved views."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from tests.factories import make_staff, make_ticket
+from ticketdesk.core import clock
 from ticketdesk.core.actors import Actor, ActorKind
-from ticketdesk.core.errors import Conflict, Forbidden, Invalid, NotFound
+from ticketdesk.core.errors import Conflict, Forbidden, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import MessageKind, Role, Staff
@@ -17,7 +18,8 @@ from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.drafts import clear_draft, drafts_of, save_draft
 from ticketdesk.tickets.presence import note_presence, who_is_here
 from ticketdesk.tickets.queries import Assignee, Filter, Sort
-from ticketdesk.tickets.saved_views import VIEWS_MAX, counted_views_of, filter_of, save_view, view_of, views_of
+from ticketdesk.tickets.saved_views import STANDARD, VIEWS_MAX, View, counted_views_of, save_view, view_of, views_of
+from ticketdesk.tickets.snooze import snooze
 
 GRACE = Actor(ActorKind.STAFF, 1, "Grace Hopper")
 
@@ -82,44 +84,55 @@ class TestSavedViews:
             created_after=datetime(2026, 1, 31, 9, tzinfo=UTC),
             created_before=datetime(2026, 2, 1, tzinfo=UTC),
             snoozed=False,
+            needs_triage=True,
             search='"no answer"',
             sort=Sort.MOST_URGENT,
         )
-        view = save_view("Everything at once", wanted, ada)
-        db.session.expire(view)
-        assert filter_of(view) == wanted
-        assert filter_of(save_view("All", Filter(), ada)) == Filter()
+        save_view("Everything at once", wanted, ada)
+        save_view("All", Filter(), ada)
+        db.session.expire_all()
+        assert [view.wanted for view in kept(ada)] == [wanted, Filter()]
 
     def test_shared_ones_come_first_and_each_in_its_order(self, app: Flask) -> None:
         admin, ada, bob = make_staff(Role.ADMIN), make_staff(), make_staff()
-        own = save_view("Own", Filter(), ada)
-        second = save_view("Second", Filter(), ada)
-        shared = save_view("Shared", Filter(), admin, shared=True)
+        own, second, shared, more = (
+            save_view("Own", Filter(), ada),
+            save_view("Second", Filter(), ada),
+            save_view("Shared", Filter(), admin, shared=True),
+            save_view("More", Filter(), ada, shared=True),
+        )
         save_view("Another's", Filter(), bob)
-        assert views_of(ada) == [shared, own, second]
-        saved_views.order_views([second.id, own.id], ada)
-        assert views_of(ada) == [shared, second, own]
-        for wrong in ([own.id], [own.id, second.id, shared.id], [own.id, own.id], []):
+        assert views_of(ada) == [*STANDARD, shared, more, own, second]
+        saved_views.order_views([second.key, own.key], ada)
+        saved_views.move_view(shared, admin, up=False)
+        assert kept(ada) == [more, shared, second, own]
+        saved_views.move_view(own, ada, up=False)
+        saved_views.move_view(own, ada, up=True)
+        assert kept(ada) == [more, shared, own, second]
+        for wrong in ([own.key], [own.key, second.key, shared.key], [own.key, own.key], []):
             with pytest.raises(Invalid):
                 saved_views.order_views(wrong, ada)
         with pytest.raises(Forbidden):
-            saved_views.order_views([shared.id], ada, shared=True)
+            saved_views.move_view(shared, ada, up=True)
 
-    def test_they_are_their_owners_to_change(self, app: Flask) -> None:
+    def test_they_are_changed_by_who_made_them_and_shared_ones_by_admins_too(self, app: Flask) -> None:
         admin, ada, bob = make_staff(Role.ADMIN), make_staff(), make_staff()
-        own, shared = save_view("Own", Filter(), ada), save_view("Shared", Filter(), admin, shared=True)
-        with pytest.raises(NotFound):
-            view_of(own.id, bob)
-        with pytest.raises(NotFound):
-            saved_views.change_view(own, bob, name="Mine")
-        with pytest.raises(Forbidden):
-            saved_views.delete_view(view_of(shared.id, ada), ada)
-        with pytest.raises(Forbidden):
-            save_view("x", Filter(), ada, shared=True)
+        own, shared = save_view("Own", Filter(), ada), save_view("Shared", Filter(), ada, shared=True)
+        admins = save_view("Admins", Filter(), admin, shared=True)
+        who_may = {view.name: [staff for staff in (admin, ada, bob) if view.may_be_changed_by(staff)]
+                   for view in (own, shared, admins, STANDARD[0])}  # fmt: skip
+        assert who_may == {"Own": [ada], "Shared": [admin, ada], "Admins": [admin], "Mine": []}
+        assert view_of(own.key, bob) is None
+        assert view_of(own.key, ada) == own
+        for view, staff in ((own, bob), (shared, bob), (admins, ada), (STANDARD[0], admin)):
+            with pytest.raises(Forbidden):
+                saved_views.change_view(view, staff, name="Mine")
+            with pytest.raises(Forbidden):
+                saved_views.delete_view(view, staff)
         saved_views.change_view(own, ada, name=" New  name ", wanted=Filter(search="x"))
-        assert (own.name, filter_of(own).search) == ("New name", "x")
-        saved_views.delete_view(own, ada)
-        assert views_of(ada) == [shared]
+        saved_views.delete_view(shared, ada)
+        saved_views.delete_view(admins, admin)
+        assert [(view.name, view.wanted.search) for view in kept(ada)] == [("New name", "x")]
 
     @pytest.mark.parametrize("name", ["", " ", "x" * 81, "a\x00"])
     def test_a_name_that_cannot_be_used(self, app: Flask, name: str) -> None:
@@ -137,12 +150,19 @@ class TestSavedViews:
         admin, ada, bob = make_staff(Role.ADMIN), make_staff(), make_staff()
         for agent in (ada, ada, bob, None):
             assign(make_ticket(), agent, GRACE)
-        for name, assignee in (("Mine", Assignee.ME), ("Nobody's", Assignee.NONE), ("Ada's", ada.id)):
-            save_view(name, Filter(assignee=frozenset({assignee})), admin, shared=True)
+        snooze(make_ticket(category=None), clock.now() + timedelta(days=1), GRACE)
+        make_ticket(category=None)
+        save_view("Ada's", Filter(assignee=frozenset({ada.id})), admin, shared=True)
         save_view("All", Filter(), ada)
 
-        def counts(staff: Staff) -> list[tuple[str, int]]:
-            return [(counted.view.name, counted.tickets) for counted in counted_views_of(staff)]
+        def counts(staff: Staff) -> dict[str, int]:
+            return {counted.view.name: counted.tickets for counted in counted_views_of(staff)}
 
-        assert counts(ada) == [("Mine", 2), ("Nobody's", 1), ("Ada's", 2), ("All", 4)]
-        assert counts(bob) == [("Mine", 1), ("Nobody's", 1), ("Ada's", 2)]
+        everybodys = {"Unassigned": 2, "Needs triage": 1, "Snoozed": 1, "All open": 5, "Ada's": 2}
+        assert counts(ada) == {"Mine": 2, **everybodys, "All": 6}
+        assert counts(bob) == {"Mine": 1, **everybodys}
+
+
+def kept(staff: Staff) -> list[View]:
+    """What somebody sees besides the views of every desk."""
+    return [*views_of(staff)[len(STANDARD) :]]

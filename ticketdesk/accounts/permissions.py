@@ -49,6 +49,7 @@ ROUTES: tuple[tuple[str, Need], ...] = (
     ("sign_in.password", Need.STAFF),
     ("dashboard.*", Need.STAFF),
     ("queue.*", Need.STAFF),
+    ("views.*", Need.STAFF),
     ("ticket.*", Need.STAFF),
     ("canned.*", Need.STAFF),
     ("ai.*", Need.STAFF),

@@ -31,6 +31,7 @@ class Draft(Base):
 class SavedView(Base):
     """A filter of the queue with a name; without an owner it is shared by all staff.
 
+    ``made_by_id`` is who may change a shared one besides admins.
     ``filter`` holds what `tickets.queries.Filter` holds, without its defaults.
     """
 
@@ -38,6 +39,7 @@ class SavedView(Base):
 
     id: Mapped[big_id]
     owner_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
+    made_by_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("staff.id"))
     name: Mapped[str] = mapped_column(String(VIEW_NAME_MAX))
     filter: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     position: Mapped[int] = mapped_column(Integer, server_default=text("0"))

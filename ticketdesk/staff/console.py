@@ -17,6 +17,7 @@ from ticketdesk.staff.jobs import Jobs
 from ticketdesk.staff.outbox import Outbox
 from ticketdesk.staff.queue import Queue
 from ticketdesk.staff.reference import People, Suggestions, Tokens
+from ticketdesk.staff.saved_views import SavedViews, side_bar
 from ticketdesk.staff.ticket import TicketPage
 
 # A folder that Flask-Admin does not have, so that none of its own templates can show up.
@@ -30,6 +31,7 @@ def install(app: Flask) -> None:
     admin = Admin(app, name=app.config["DESK_NAME"], index_view=dashboard, theme=THEME)
     admin.add_views(
         Queue("Queue", endpoint="queue", menu_icon_value="queue"),
+        SavedViews("Views", endpoint="views"),
         TicketPage("Ticket", endpoint="ticket", url="tickets"),
         CannedReplies("Canned replies", endpoint="canned", menu_icon_value="canned"),
         Incidents("Incidents", endpoint="incidents"),
@@ -41,6 +43,7 @@ def install(app: Flask) -> None:
         Jobs("Jobs", endpoint="jobs", menu_icon_value="jobs"),
     )
     app.add_template_global(menu, "console_menu")
+    app.add_template_global(side_bar, "side_bar")
 
 
 def menu() -> list[Any]:

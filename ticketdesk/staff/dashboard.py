@@ -8,13 +8,14 @@ from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.search import incidents
 from ticketdesk.staff import charts
+from ticketdesk.staff.filters import address
 from ticketdesk.staff.live import live_part
-from ticketdesk.staff.queue import UNDONE, address
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.queries import Filter, Sort
 from ticketdesk.tickets.rating import satisfaction
 from ticketdesk.tickets.stats import created_by_day, oldest_open, stats
+from ticketdesk.tickets.workflow import ACTIVE
 
 DAYS = 30
 URGENT_SHOWN = 6
@@ -55,8 +56,8 @@ def _figures() -> dict[str, object]:
         "this_week": sum(tickets for _day, tickets in days[-7:]),
         "satisfaction": satisfaction(),
         "oldest_open": oldest_open(),
-        "urgent": queries.page(Filter(status=UNDONE, sort=Sort.MOST_URGENT), limit=URGENT_SHOWN).rows,
-        "undone": Filter(status=UNDONE, sort=Sort.MOST_URGENT),
+        "urgent": queries.page(Filter(status=ACTIVE, sort=Sort.MOST_URGENT), limit=URGENT_SHOWN).rows,
+        "undone": Filter(status=ACTIVE, sort=Sort.MOST_URGENT),
         "address": address,
         "Filter": Filter,
         "Status": Status,

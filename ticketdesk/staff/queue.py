@@ -1,35 +1,39 @@
 """The queue: finding tickets, opening them in place and changing many at once."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ticketdesk.ai import record
-from ticketdesk.core.errors import FieldFault, Invalid
-from ticketdesk.core.text import is_storable
-from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.core.errors import Conflict, Invalid
+from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
 from ticketdesk.filters import words
 from ticketdesk.gate import caller
+from ticketdesk.models import Staff, reference_of
 from ticketdesk.search import incidents
+from ticketdesk.staff.filters import address, chips, query_of, read_filter
 from ticketdesk.staff.live import live_part
-from ticketdesk.staff.reading import FIELDS, Form, read_changes, read_id, read_ticket_ids, read_words
+from ticketdesk.staff.reading import FIELDS, SNOOZES, WAKE, me, read_bulk, read_ticket_ids
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import assignment, queries, serialize, service
+from ticketdesk.tickets import assignment, queries, serialize, service, thread
 from ticketdesk.tickets.queries import Assignee, Filter, Sort
-from ticketdesk.tickets.rules import tidy_tag
-
-# What somebody still has to do something about.
-UNDONE = frozenset({Status.OPEN, Status.IN_PROGRESS})
+from ticketdesk.tickets.saved_views import ALL_OPEN, view_of
+from ticketdesk.tickets.tags import tags_starting_with
+from ticketdesk.tickets.workflow import ACTIVE
 
 # Counting a million tickets takes longer than the page is worth; from here on it says "10,000+".
 COUNT_MOST = 10_000
-# What a search or a tag finds has to be looked at one by one.
+# What no counter knows, such as a search or somebody's tickets, has to be looked at one by one.
 COUNT_MOST_FOUND = 1_000
+
+TAGS_OFFERED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +71,32 @@ SORT_LABELS = {
 }
 
 
+# What an empty view of the desk's own means.
+NOTHING_IN = {
+    "mine": "Nothing that is yours waits for you.",
+    "unassigned": "Every open ticket is somebody’s.",
+    "triage": "Every open ticket has a category.",
+    "snoozed": "No ticket sleeps.",
+    "open": "Nobody waits for the desk.",
+}
+
+
 class Queue(ConsolePage):
     """The list of tickets. Its whole state is in its address."""
 
     def get_url(self, endpoint: str, **values: Any) -> str:
         """Where Flask-Admin's menu leads: to the tickets that are not done."""
-        return address(Filter(status=UNDONE))
+        return address(ALL_OPEN.wanted, view=ALL_OPEN.key)
 
     @route("/", "GET", "POST")
     def index(self) -> ResponseReturnValue:
         """Show the list; a POST changes the ticked tickets and comes back to the same list."""
         if request.method == "POST":
             return _change_ticked()
-        return self.page("staff/queue.html", **_list(), incidents=incidents.current())
+        shown = _list()
+        return self.page(
+            "staff/queue.html", **shown, **_controls(read_filter(request.args)), incidents=incidents.current()
+        )
 
     @route("/rows")
     def rows(self) -> ResponseReturnValue:
@@ -98,105 +115,94 @@ class Queue(ConsolePage):
         )
 
 
-def address(wanted: Filter, cursor: str | None = None) -> str:
-    """The queue's address for a filter."""
-    return url_for(
-        "queue.index",
-        status=[word for word in Status if word in wanted.status],
-        priority=[word for word in Priority if word in wanted.priority],
-        category=[word for word in Category if word in wanted.category],
-        assignee=sorted(str(who) for who in wanted.assignee),
-        tag=sorted(wanted.tag),
-        search=wanted.search or None,
-        sort=wanted.sort if wanted.sort is not Sort.NEWEST else None,
-        cursor=cursor,
-    )
-
-
-def read_filter(args: Form) -> Filter:
-    """The filter in an address.
-
-    Raises:
-        Invalid: a value is no word of its vocabulary, or no account.
-    """
-    try:
-        sort = Sort(args.get("sort") or Sort.NEWEST)
-    except ValueError:
-        raise Invalid(FieldFault("sort", f"This must be one of: {', '.join(Sort)}.")) from None
-    return Filter(
-        category=read_words("category", Category, args.getlist("category")),
-        priority=read_words("priority", Priority, args.getlist("priority")),
-        status=read_words("status", Status, args.getlist("status")),
-        assignee=frozenset(_whose(word) for word in args.getlist("assignee") if word),
-        tag=frozenset(tag for word in args.getlist("tag") if (tag := tidy_tag(word)) and is_storable(tag)),
-        search=args.get("search", "").strip(),
-        sort=sort,
-    )
-
-
 def _list() -> dict[str, object]:
     """What the templates of the list show."""
-    wanted = read_filter(request.args)
-    cursor = request.args.get("cursor") or None
-    staff = caller().staff
-    seen = wanted.seen_by(staff) if staff else wanted
+    wanted, cursor, staff = read_filter(request.args), request.args.get("cursor") or None, me()
+    view = view_of(request.args.get("view", ""), staff)
+    seen = wanted.seen_by(staff)
     page = queries.page(seen, cursor=cursor)
-    most = COUNT_MOST_FOUND if wanted.search or wanted.tag else COUNT_MOST
+    most = COUNT_MOST if wanted.only_kinds else COUNT_MOST_FOUND
     found = queries.count(seen, most=most + 1)
     whose: dict[int | Assignee, str] = {Assignee.ME: "Mine", Assignee.NONE: "Unassigned"}
     whose |= {agent.id: agent.name for agent in assignment.agents() if agent != staff}
+    here = partial(address, view=view.key if view else None)
+    as_saved = view is not None and view.wanted == wanted
     return {
         "wanted": wanted,
-        "unfiltered": Filter(sort=wanted.sort),
+        "view": view,
+        "edited": view is not None and not as_saved,
+        "may_change": view is not None and view.may_be_changed_by(staff),
+        # A ticket's page leads on to the next one of this list.
+        "kept": {"from": here(wanted, cursor).partition("?")[2]},
         "cursor": cursor,
         "page": page,
+        "waiting": thread.waiting_for_answer([row.id for row in page.rows if row.status in ACTIVE]),
         "found": f"{most:,}+" if found > most else f"{found:,}",
         "one": found == 1,
+        "nothing_yet": not page.rows and not queries.count(Filter(), most=1),
         "columns": COLUMNS,
         "sort_labels": SORT_LABELS,
         "fields": FIELDS,
-        "address": address,
-        # A ticket's page leads on to the next one of this list.
-        "kept": {"from": address(wanted, cursor).partition("?")[2]},
+        "address": here,
+        "unfiltered": address(Filter(sort=wanted.sort)),
+        # What a view shows is said by its name as long as nothing was changed.
+        "chips": [] if as_saved else chips(wanted, whose, here.keywords["view"]),
         "whose": whose,
-        "chips": _chips(wanted, whose),
         "replace": replace,
+        "nothing_in": NOTHING_IN,
     }
 
 
-def _chips(wanted: Filter, whose: Mapping[int | Assignee, str]) -> list[tuple[str, str, str]]:
-    """What narrows the list down: the field, what it shows, and the address of the list without it."""
-    chips: list[tuple[str, str, str]] = [
-        (field, words(word), address(replace(wanted, **{field: getattr(wanted, field) - {word}})))
-        for field, vocabulary in FIELDS.items()
-        for word in vocabulary
-        if word in getattr(wanted, field)
-    ]
-    for who in sorted(wanted.assignee, key=str):
-        # The viewer, and whoever's account is switched off, are not offered but may be named in an address.
-        said = whose[who] if who in whose else assignment.agent(who).name
-        chips.append(("assignee", said, address(replace(wanted, assignee=wanted.assignee - {who}))))
-    for tag in sorted(wanted.tag):
-        chips.append(("tag", tag, address(replace(wanted, tag=wanted.tag - {tag}))))
-    if wanted.search:
-        chips.append(("search", wanted.search, address(replace(wanted, search=""))))
-    return chips
-
-
-def _whose(word: str) -> int | Assignee:
-    if word in set(Assignee):
-        return Assignee(word)
-    return assignment.agent(read_id(word) or 0).id
+def _controls(wanted: Filter) -> dict[str, object]:
+    """What else the page round the list offers: what does not change while the list refreshes itself."""
+    query = query_of(wanted)
+    more = ("snoozed", "requester", "created_from", "created_to")
+    return {
+        "query": query,
+        "more": sum(query[name] is not None for name in more) + len(wanted.tag),
+        "tags": tags_starting_with("", most=TAGS_OFFERED),
+        "snoozes": {word: f"For {said}" for word, (said, _) in SNOOZES.items()} | {WAKE: "Wake up now"},
+    }
 
 
 def _change_ticked() -> ResponseReturnValue:
-    ids, changes = read_ticket_ids(request.form), read_changes(request.form)
+    """Change what is ticked and say what became of it: to a script by the toast alone, else above the list again."""
+    ids, changes = read_ticket_ids(request.form), read_bulk(request.form)
     if not ids:
         flash("Select the tickets to change first.", "note")
     elif changes == service.Changes():
-        flash("Choose a status, priority or category to set.", "note")
+        flash("Choose what to change first.", "note")
     else:
+        _change(ids, changes)
+    if request.headers.get("X-Answer") == "toast":
+        return render_template("staff/_toasts.html")
+    return redirect(request.full_path, HTTPStatus.SEE_OTHER)
+
+
+def _change(ids: Sequence[int], changes: service.Changes) -> None:
+    """Change all of the tickets or none."""
+    try:
         changed, _act = service.change_many(ids, changes, caller().actor)
         db.session.commit()
-        flash("1 ticket changed." if changed == 1 else f"{changed} tickets changed.", "good")
-    return redirect(request.full_path, HTTPStatus.SEE_OTHER)
+    except (Invalid, Conflict) as error:
+        db.session.rollback()
+        faults = error.faults if isinstance(error, Invalid) else ()
+        flash(f"Nothing is changed. {' '.join(fault.message for fault in faults) or error}", "bad")
+        return
+    name = reference_of(ids[0]) if len(ids) == 1 else f"{changed} ticket{'' if changed == 1 else 's'}"
+    if changed:
+        flash(f"{name} {_done(changes)}.", "good")
+    else:
+        flash("Nothing was different.", "note")
+
+
+def _done(changes: service.Changes) -> str:
+    """What was done to the tickets, where it was one thing."""
+    match changes:
+        case service.Changes(status=Status() as status) if changes == service.Changes(status=status):
+            return f"set to {words(status).lower()}" if status in ACTIVE else str(status)
+        case service.Changes(assignee=Staff() as staff) if changes == service.Changes(assignee=staff):
+            return f"assigned to {'you' if staff == me() else staff.name}"
+        case service.Changes(snoozed_until=datetime() as until) if changes == service.Changes(snoozed_until=until):
+            return "snoozed"
+    return "changed"

@@ -1,11 +1,14 @@
 """Reading what the console's addresses and forms say: numbers, words, changes."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from werkzeug.datastructures import MultiDict
 
+from ticketdesk.core import clock
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.gate import caller
@@ -13,6 +16,7 @@ from ticketdesk.models import Staff
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets import assignment
 from ticketdesk.tickets.queries import PAGE_MAX, Assignee
+from ticketdesk.tickets.rules import tidy_tag
 from ticketdesk.tickets.service import Changes, Clear
 
 Form = MultiDict[str, str]
@@ -20,6 +24,17 @@ Word = TypeVar("Word", bound=StrEnum)
 
 # The fields that are set to a word, in the order in which the console shows them.
 FIELDS: dict[str, type[StrEnum]] = {"status": Status, "priority": Priority, "category": Category}
+
+
+# How long a ticket can be put to sleep from a menu: the word in the form, what people read, and the time.
+SNOOZES: dict[str, tuple[str, timedelta]] = {
+    "hours": ("3 hours", timedelta(hours=3)),
+    "day": ("a day", timedelta(days=1)),
+    "days": ("3 days", timedelta(days=3)),
+    "week": ("a week", timedelta(weeks=1)),
+    "month": ("a month", timedelta(days=30)),
+}
+WAKE = "wake"
 
 
 def me() -> Staff:
@@ -88,6 +103,21 @@ def read_assignee(form: Form) -> Staff | Clear | None:
             return assignment.agent(read_id(other) or 0)
 
 
+def read_bulk(form: Form) -> Changes:
+    """The changes in the form for many tickets; what is missing or empty stays as it is on each.
+
+    Raises:
+        Invalid: a value is no word of its vocabulary, or there is no such account.
+    """
+    return replace(
+        read_changes(form),
+        assignee=read_assignee(form),
+        add_tags=_tags("add_tags", form),
+        remove_tags=_tags("remove_tags", form),
+        snoozed_until=_sleep(form),
+    )
+
+
 def read_ticket_ids(form: Form) -> Sequence[int]:
     """The ids of the tickets that are ticked, as many as a page shows.
 
@@ -101,3 +131,18 @@ def read_ticket_ids(form: Form) -> Sequence[int]:
     if None in ids:
         raise Invalid(FieldFault("ticket", "This is not the number of a ticket."))
     return [ticket_id for ticket_id in ids if ticket_id is not None]
+
+
+def _tags(field: str, form: Form) -> frozenset[str]:
+    return frozenset(tag for typed in form.get(field, "").split(",") if (tag := tidy_tag(typed)))
+
+
+def _sleep(form: Form) -> datetime | Clear | None:
+    match form.get("snooze", ""):
+        case "":
+            return None
+        case word if word == WAKE:
+            return Clear.CLEAR
+        case word if word in SNOOZES:
+            return clock.now() + SNOOZES[word][1]
+    raise Invalid(FieldFault("snooze", f"This must be one of: {', '.join([*SNOOZES, WAKE])}."))

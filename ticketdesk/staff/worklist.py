@@ -12,10 +12,11 @@ from werkzeug.datastructures import MultiDict
 
 from ticketdesk.core.errors import Invalid
 from ticketdesk.models import Ticket
-from ticketdesk.staff import queue
+from ticketdesk.staff import filters
 from ticketdesk.staff.reading import me
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.saved_views import ALL_OPEN
 
 _Words = list[tuple[str, str]]
 
@@ -30,7 +31,7 @@ def address() -> str:
     """The list itself."""
     came_from = _came_from()
     if came_from is None:
-        return queue.address(_otherwise())
+        return filters.address(ALL_OPEN.wanted, view=ALL_OPEN.key)
     return "?".join(filter(None, [url_for("queue.index"), urlencode(came_from[0])]))
 
 
@@ -40,12 +41,8 @@ def neighbours(ticket: Ticket) -> tuple[int | None, int | None]:
     Whoever came from no list goes through the tickets that are not done.
     """
     came_from = _came_from()
-    wanted = came_from[1] if came_from else _otherwise()
+    wanted = came_from[1] if came_from else ALL_OPEN.wanted
     return queries.neighbours(wanted.seen_by(me()), ticket)
-
-
-def _otherwise() -> Filter:
-    return Filter(status=queue.UNDONE)
 
 
 def _came_from() -> tuple[_Words, Filter] | None:
@@ -54,7 +51,7 @@ def _came_from() -> tuple[_Words, Filter] | None:
         return None
     words = parse_qsl(said)
     try:
-        return words, queue.read_filter(MultiDict(words))
+        return words, filters.read_filter(MultiDict(words))
     except Invalid:
         # An address that somebody changed.
         return None

@@ -1,21 +1,21 @@
-"""Views of the queue with a name, personal and shared."""
+"""Views of the queue with a name: the ones every desk has, those that are shared, and one's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 from sqlalchemy import func, select
 
-from ticketdesk.core.errors import Conflict, FieldFault, Invalid, NotFound
+from ticketdesk.core.errors import Conflict, FieldFault, Forbidden, Invalid
 from ticketdesk.extensions import db
-from ticketdesk.models import SavedView, Staff
-from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.models import Role, SavedView, Staff
 from ticketdesk.models.desk_work import VIEW_NAME_MAX
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.queries import Assignee, Filter
 from ticketdesk.tickets.rules import Checker
 from ticketdesk.tickets.sharing import check_may_change, visible_to
+from ticketdesk.tickets.workflow import ACTIVE
 
 # Each view is counted whenever the side bar is drawn.
 VIEWS_MAX = 30
@@ -25,16 +25,146 @@ _filters = TypeAdapter(Filter)
 
 
 @dataclass(frozen=True, slots=True)
-class CountedView:
+class View:
+    """A filter with a name; ``key`` names it in addresses, and ``letter`` opens it behind a typed g."""
+
+    key: str
+    name: str
+    wanted: Filter
+    letter: str = ""
+    saved: SavedView | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether all staff see it because somebody shares it."""
+        return self.saved is not None and self.saved.owner_id is None
+
+    @property
+    def personal(self) -> bool:
+        """Whether it is its owner's alone."""
+        return self.saved is not None and not self.shared
+
+    def may_be_changed_by(self, staff: Staff) -> bool:
+        """Whether somebody who sees the view may also change it."""
+        return self.saved is not None and _may_change(self.saved, staff)
+
+
+class CountedView(NamedTuple):
     """A view with how many tickets it shows now; ``COUNT_MOST`` means so many or more."""
 
-    view: SavedView
-    wanted: Filter
+    view: View
     tickets: int
 
 
-def views_of(staff: Staff) -> Sequence[SavedView]:
-    """The views that somebody sees: the shared ones first, then their own, each in their order."""
+# What a desk works by from its first day. Who sleeps is left to the view of its own, or nobody could finish the others.
+ALL_OPEN = View("open", "All open", Filter(status=ACTIVE, snoozed=False), "a")
+STANDARD = (
+    View("mine", "Mine", Filter(assignee=frozenset({Assignee.ME}), status=ACTIVE, snoozed=False), "m"),
+    View("unassigned", "Unassigned", Filter(assignee=frozenset({Assignee.NONE}), status=ACTIVE, snoozed=False), "u"),
+    View("triage", "Needs triage", Filter(needs_triage=True, snoozed=False), "t"),
+    View("snoozed", "Snoozed", Filter(snoozed=True), "s"),
+    ALL_OPEN,
+)
+
+
+def views_of(staff: Staff) -> Sequence[View]:
+    """The views that somebody sees: those of every desk, the shared ones, and their own, each in their order."""
+    return [*STANDARD, *(_named(saved) for saved in _saved(staff))]
+
+
+def counted_views_of(staff: Staff) -> Sequence[CountedView]:
+    """The same with their counts, which take one statement together."""
+    views = views_of(staff)
+    found = queries.counts([view.wanted.seen_by(staff) for view in views], most=COUNT_MOST)
+    return [CountedView(*each) for each in zip(views, found, strict=True)]
+
+
+def view_of(key: str, staff: Staff) -> View | None:
+    """The view that somebody sees under a key; None also where it is somebody else's."""
+    return next((view for view in views_of(staff) if view.key == key), None)
+
+
+def save_view(name: str, wanted: Filter, by: Staff, *, shared: bool = False) -> View:
+    """Keep a filter under a name, as the last of the views it stands among.
+
+    Raises:
+        Invalid: the name is empty or too long.
+        Conflict: there are as many views as a side bar holds.
+    """
+    siblings = select(func.count(), func.coalesce(func.max(SavedView.position), 0)).where(
+        SavedView.owner_id.is_(None) if shared else SavedView.owner_id == by.id
+    )
+    many, last = db.session.execute(siblings).one()
+    if many >= VIEWS_MAX:
+        raise Conflict(f"There are {VIEWS_MAX} views already; delete one that is not needed any more.")
+    saved = SavedView(
+        owner_id=None if shared else by.id,
+        made_by_id=by.id,
+        name=_checked(name),
+        filter=_stored(wanted),
+        position=last + 1,
+    )
+    db.session.add(saved)
+    db.session.flush()
+    return _named(saved)
+
+
+def change_view(view: View, by: Staff, *, name: str | None = None, wanted: Filter | None = None) -> None:
+    """Rename a view or let it show something else.
+
+    Raises:
+        Invalid: the name is empty or too long.
+        Forbidden: it is not the person's to change.
+    """
+    saved = _theirs(view, by)
+    if name is not None:
+        saved.name = _checked(name)
+    if wanted is not None:
+        saved.filter = _stored(wanted)
+    db.session.flush()
+
+
+def delete_view(view: View, by: Staff) -> None:
+    """Forget a view; the tickets stay as they are.
+
+    Raises:
+        Forbidden: it is not the person's to change.
+    """
+    db.session.delete(_theirs(view, by))
+    db.session.flush()
+
+
+def order_views(keys: Sequence[str], by: Staff, *, shared: bool = False) -> None:
+    """Put all of somebody's own views, or all shared ones, into this order.
+
+    Raises:
+        Invalid: these are not the keys of all of them.
+        Forbidden: they are shared, and the person is no admin.
+    """
+    check_may_change(None if shared else by.id, by)
+    saved = {str(each.id): each for each in _saved(by) if (each.owner_id is None) is shared}
+    if sorted(keys) != sorted(saved):
+        raise Invalid(FieldFault("views", "The views have changed meanwhile; load the page again, then order them."))
+    for position, key in enumerate(keys, start=1):
+        saved[key].position = position
+    db.session.flush()
+
+
+def move_view(view: View, by: Staff, *, up: bool) -> None:
+    """Let a view change places with the one above or below it; the first and the last stay where they are.
+
+    Raises:
+        Forbidden: it is shared, and the person is no admin.
+    """
+    keys = [other.key for other in views_of(by) if other.saved and other.shared is view.shared]
+    place = keys.index(view.key)
+    other = place + (-1 if up else 1)
+    if 0 <= other < len(keys):
+        keys[place], keys[other] = keys[other], keys[place]
+    order_views(keys, by, shared=view.shared)
+
+
+def _saved(staff: Staff) -> Sequence[SavedView]:
     return db.session.scalars(
         select(SavedView)
         .where(visible_to(SavedView.owner_id, staff))
@@ -42,93 +172,22 @@ def views_of(staff: Staff) -> Sequence[SavedView]:
     ).all()
 
 
-def counted_views_of(staff: Staff) -> Sequence[CountedView]:
-    """The same with their counts, which take one statement together."""
-    views = views_of(staff)
-    wanted = [filter_of(view) for view in views]
-    found = queries.counts([each.seen_by(staff) for each in wanted], most=COUNT_MOST)
-    return [CountedView(*each) for each in zip(views, wanted, found, strict=True)]
+def _named(saved: SavedView) -> View:
+    return View(str(saved.id), saved.name, _filters.validate_python(saved.filter), saved=saved)
 
 
-def view_of(view_id: int, staff: Staff) -> SavedView:
-    """A view that is shared or somebody's own.
-
-    Raises:
-        NotFound: there is none with this id, or it is somebody else's.
-    """
-    view = db.session.get(SavedView, view_id) if 0 < view_id <= BIGINT_MAX else None
-    if view is None or view.owner_id not in {None, staff.id}:
-        raise NotFound("There is no such view; it may have been deleted.")
-    return view
+def _may_change(saved: SavedView, staff: Staff) -> bool:
+    if saved.owner_id is not None:
+        return saved.owner_id == staff.id
+    return saved.made_by_id == staff.id or staff.role == Role.ADMIN
 
 
-def filter_of(view: SavedView) -> Filter:
-    """What the view shows; ``me`` still stands for whoever looks at it."""
-    return _filters.validate_python(view.filter)
-
-
-def save_view(name: str, wanted: Filter, by: Staff, *, shared: bool = False) -> SavedView:
-    """Keep a filter under a name, as the last of the views it stands among.
-
-    Raises:
-        Invalid: the name is empty or too long.
-        Forbidden: it is to be shared, and the person is no admin.
-        Conflict: there are as many views as a side bar holds.
-    """
-    owner_id = None if shared else by.id
-    check_may_change(owner_id, by)
-    siblings = select(func.count(), func.coalesce(func.max(SavedView.position), 0)).where(
-        SavedView.owner_id.is_(None) if shared else SavedView.owner_id == by.id
-    )
-    many, last = db.session.execute(siblings).one()
-    if many >= VIEWS_MAX:
-        raise Conflict(f"There are {VIEWS_MAX} views already; delete one that is not needed any more.")
-    view = SavedView(owner_id=owner_id, name=_checked(name), filter=_stored(wanted), position=last + 1)
-    db.session.add(view)
-    db.session.flush()
-    return view
-
-
-def change_view(view: SavedView, by: Staff, *, name: str | None = None, wanted: Filter | None = None) -> None:
-    """Rename a view or let it show something else.
-
-    Raises:
-        Invalid: the name is empty or too long.
-        Forbidden, NotFound: it is not the person's to change.
-    """
-    check_may_change(view.owner_id, by)
-    if name is not None:
-        view.name = _checked(name)
-    if wanted is not None:
-        view.filter = _stored(wanted)
-    db.session.flush()
-
-
-def delete_view(view: SavedView, by: Staff) -> None:
-    """Forget a view; the tickets stay as they are.
-
-    Raises:
-        Forbidden, NotFound: it is not the person's to change.
-    """
-    check_may_change(view.owner_id, by)
-    db.session.delete(view)
-    db.session.flush()
-
-
-def order_views(view_ids: Sequence[int], by: Staff, *, shared: bool = False) -> None:
-    """Put all of somebody's own views, or all shared ones, into this order.
-
-    Raises:
-        Invalid: these are not the ids of all of them.
-        Forbidden: they are shared, and the person is no admin.
-    """
-    check_may_change(None if shared else by.id, by)
-    views = {view.id: view for view in views_of(by) if (view.owner_id is None) is shared}
-    if sorted(view_ids) != sorted(views):
-        raise Invalid(FieldFault("views", "The views have changed meanwhile; load the page again, then order them."))
-    for position, view_id in enumerate(view_ids, start=1):
-        views[view_id].position = position
-    db.session.flush()
+def _theirs(view: View, by: Staff) -> SavedView:
+    if view.saved is None:
+        raise Forbidden("Every desk has this view; save one of your own instead.")
+    if not _may_change(view.saved, by):
+        raise Forbidden("A shared view is changed by whoever made it and by admins; ask one, or save your own.")
+    return view.saved
 
 
 def _checked(name: str) -> str:

@@ -68,7 +68,10 @@ class Clear(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """New values for a ticket; None leaves a field as it is."""
+    """New values for a ticket; None leaves a field as it is.
+
+    ``add_tags`` and ``remove_tags`` change the tags that a ticket has, or those in ``tags``.
+    """
 
     title: str | None = None
     category: Category | None = None
@@ -76,6 +79,8 @@ class Changes:
     status: Status | None = None
     assignee: Staff | Clear | None = None
     tags: Sequence[str] | None = None
+    add_tags: frozenset[str] = frozenset()
+    remove_tags: frozenset[str] = frozenset()
     snoozed_until: datetime | Clear | None = None
 
 
@@ -164,14 +169,16 @@ def change(ticket: Ticket, changes: Changes, actor: Actor) -> bool:
         Invalid: a value breaks a rule.
         Conflict: a ticket that is resolved or closed is to sleep.
     """
-    assignee, until = changes.assignee, changes.snoozed_until
+    assignee, until, tags = changes.assignee, changes.snoozed_until, changes.tags
+    if changes.add_tags or changes.remove_tags:
+        tags = [*({*(ticket.tags if tags is None else tags)} | changes.add_tags) - changes.remove_tags]
     done = [
         changes.title is not None and change_title(ticket, changes.title, actor),
         changes.category is not None and change_category(ticket, changes.category, actor),
         changes.priority is not None and change_priority(ticket, changes.priority, actor),
         changes.status is not None and change_status(ticket, changes.status, actor),
         assignee is not None and assign(ticket, None if assignee is Clear.CLEAR else assignee, actor),
-        changes.tags is not None and set_tags(ticket, changes.tags, actor),
+        tags is not None and set_tags(ticket, tags, actor),
         until is not None and (wake(ticket, actor) if until is Clear.CLEAR else snooze(ticket, until, actor)),
     ]
     return any(done)

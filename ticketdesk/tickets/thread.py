@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from markupsafe import Markup
-from sqlalchemy import any_, func, select
+from sqlalchemy import ARRAY, BigInteger, any_, func, literal, select, true
 
 from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
@@ -66,6 +66,22 @@ class Thread:
     def last_message_id(self) -> int:
         """The id to send along with a reply, so that it is stopped where somebody answered meanwhile; 0 for none."""
         return max((post.id or 0 for post in self.posts), default=0)
+
+
+def waiting_for_answer(ticket_ids: Sequence[int]) -> set[int]:
+    """Which of the tickets had their last public word from the customer, the description included."""
+    if not ticket_ids:
+        return set()
+    ids = func.unnest(literal(ticket_ids, ARRAY(BigInteger))).table_valued("id", name="shown").render_derived()
+    last = (
+        select(Message.author_kind)
+        .where(Message.ticket_id == ids.c.id, Message.kind == MessageKind.REPLY)
+        .order_by(Message.id.desc())
+        .limit(1)
+        .lateral()
+    )
+    by_customer = func.coalesce(last.c.author_kind, ActorKind.CUSTOMER.value) == ActorKind.CUSTOMER
+    return set(db.session.scalars(select(ids.c.id).outerjoin(last, true()).where(by_customer)))
 
 
 def public_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAGE_SIZE) -> Thread:

@@ -28,6 +28,15 @@
     start();
   }
 
+  const MOST_TOASTS = 3;
+
+  function show(toast) {
+    const shown = document.getElementById("toasts");
+    shown.append(toast);
+    for (const old of [...shown.querySelectorAll(".toast:not(.bad)")].slice(0, -MOST_TOASTS)) old.remove();
+    if (!toast.classList.contains("bad")) expire(toast);
+  }
+
   /* Say something; other scripts send `toast` events with { message, kind, undo }. Faults stay until dismissed. */
   document.addEventListener("toast", ({ detail: { message, kind = "good", undo } }) => {
     const toast = document.querySelector("template#toast").content.firstElementChild.cloneNode(true);
@@ -39,8 +48,13 @@
       leave(toast);
       undo();
     });
-    document.getElementById("toasts").append(toast);
-    if (kind !== "bad") expire(toast);
+    show(toast);
+  });
+
+  /* Show the toasts that the server has sent in place of a page. */
+  document.addEventListener("toasts", ({ detail: html }) => {
+    const sent = new DOMParser().parseFromString(html, "text/html");
+    for (const toast of sent.querySelectorAll("#toasts > .toast")) show(document.adoptNode(toast));
   });
 
   for (const toast of document.querySelectorAll("#toasts > .toast:not(.bad)")) expire(toast);
@@ -77,6 +91,26 @@
       open.querySelector("summary").focus();
       event.stopPropagation();
     }
+  }, { capture: true });
+
+  /* The side bar marks the view that is open, which the page's address says. */
+  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement.id === "views") ctx.request.action += window.location.search;
+  });
+
+  /* A `g` and a letter open a view from anywhere; the letter reaches nobody else. */
+  const WAITS = 1_500;
+  let going = 0;
+  document.addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    if (target.matches("select, textarea, input:not([type=checkbox], [type=radio])") || target.closest("dialog")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("ticketdesk.shortcuts") === "off") return;
+    const link = Date.now() - going < WAITS && document.querySelector(`#views [data-go="${CSS.escape(key)}"]`);
+    going = key === "g" ? Date.now() : 0;
+    if (!link && key !== "g") return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (link) link.click();
   }, { capture: true });
 
   /* A session that has ended leads to the sign-in page, which must not be put into a part of this one. */

@@ -1,5 +1,6 @@
 /* The queue's conveniences on top of a page that works without them: rows that open in place, fields that
-   are changed in the row, selection, filters that apply at once, and the keyboard.
+   are changed in the row, selection and what is done with it, and filters that apply at once. The keyboard
+   stands in queue-keys.js.
 
    The list refreshes itself by htmx, which turns the old rows into the new ones by their ids. What the
    server cannot know about a row (open, selected, focused) is carried over right before that happens. */
@@ -9,17 +10,25 @@
   const list = () => document.getElementById("list");
   const filters = document.getElementById("filters");
   const bulk = document.getElementById("bulk");
-  const help = document.getElementById("help");
   const token = document.querySelector("meta[name=csrf-token]").content;
 
   const rows = () => [...list().querySelectorAll("tbody.ticket")];
   const ticks = () => [...list().querySelectorAll("input[name=ticket]")];
   const link = (row) => row.querySelector("a.open");
-  const isOpen = (row) => link(row).getAttribute("aria-expanded") === "true";
+  const peek = (row) => row.querySelector("button.peek");
+  const isOpen = (row) => peek(row).getAttribute("aria-expanded") === "true";
   const isTicked = (row) => row.querySelector("input[name=ticket]").checked;
   const say = (message, kind, undo) =>
     document.dispatchEvent(new CustomEvent("toast", { detail: { message, kind, undo } }));
-  const refresh = () => htmx.trigger(list(), "refresh");
+  const refresh = () => {
+    for (const id of ["list", "views"]) htmx.trigger(document.getElementById(id), "refresh");
+  };
+
+  /* Tickets that something is being done with, and those that it was done with since the list was last fresh:
+     what they leave, they may leave at once. */
+  const pending = new Set();
+  const acted = new Set();
+  let heir = null;
 
   // Refreshing
 
@@ -39,6 +48,10 @@
     for (const row of rows()) {
       let next = fresh.querySelector(`#${row.id}`);
       const inUse = isOpen(row) || isTicked(row) || row.contains(document.activeElement);
+      if (!next && acted.has(row.dataset.id)) {
+        if (row.contains(document.activeElement)) heir = heirOf(row, fresh);
+        continue;
+      }
       if (!next && inUse && fresh.querySelector("table")) {
         // It no longer matches, but somebody is at it: it stays where it is until they are done.
         next = row.cloneNode(true);
@@ -47,7 +60,7 @@
         else fresh.querySelector("thead").after(next);
       }
       if (!next) continue;
-      link(next).setAttribute("aria-expanded", isOpen(row));
+      peek(next).setAttribute("aria-expanded", isOpen(row));
       before = next;
     }
     if (ctx.sourceEvent?.type === "every") {
@@ -62,8 +75,21 @@
       const opened = row.querySelector("tr.opened");
       if (isOpen(row) && opened.dataset.version !== row.dataset.version) load(row);
     }
+    if (heir !== null) (document.querySelector(`#${heir} a.open`) ?? list().querySelector(".empty h2"))?.focus();
+    heir = null;
+    if (!pending.size) acted.clear();
+    document.title = list().dataset.title;
     showSelection();
   });
+
+  /* Who has the focus once a row has left: the next one that stays, else the one before, else what is said in place
+     of the list, which has no id. */
+  function heirOf(row, fresh) {
+    const all = rows();
+    const place = all.indexOf(row);
+    const others = [...all.slice(place + 1), ...all.slice(0, place).reverse()];
+    return others.find((other) => fresh.querySelector(`#${other.id}`))?.id ?? "nobody";
+  }
 
   // Opening in place
 
@@ -81,7 +107,7 @@
 
   async function toggle(row, open = !isOpen(row)) {
     const opened = row.querySelector("tr.opened");
-    link(row).setAttribute("aria-expanded", open);
+    peek(row).setAttribute("aria-expanded", open);
     if (open && !opened.dataset.version) await load(row);
     opened.hidden = !isOpen(row);
   }
@@ -118,6 +144,50 @@
     if (target.matches("#list select.pick")) change(target.closest("tbody"), target.dataset.field, target.value);
   });
 
+  // What is done with the selected tickets, or with the one that has the focus
+
+  function targets() {
+    const ticked = rows().filter(isTicked);
+    const focused = document.activeElement.closest("tbody.ticket");
+    return ticked.length || !focused ? ticked : [focused];
+  }
+
+  async function act(fields, chosen = targets()) {
+    const ids = chosen.map((row) => row.dataset.id).filter((id) => !pending.has(id));
+    if (!ids.length) return;
+    const form = new FormData();
+    form.append("csrf_token", token);
+    for (const id of ids) form.append("ticket", id);
+    for (const [field, value] of Object.entries(fields)) form.append(field, value);
+    for (const id of ids) pending.add(id);
+    for (const row of chosen) row.classList.add("acting");
+    const answer = await fetch(window.location.href, {
+      method: "POST",
+      headers: { "X-Answer": "toast" },
+      body: form,
+      redirect: "manual",
+    }).catch(() => null);
+    for (const id of ids) pending.delete(id);
+    for (const id of ids) document.getElementById(`ticket-${id}`)?.classList.remove("acting");
+    if (answer?.type === "opaqueredirect") window.location.reload();
+    else if (answer?.ok) {
+      for (const id of ids) acted.add(id);
+      document.dispatchEvent(new CustomEvent("toasts", { detail: await answer.text() }));
+      bulk.reset();
+      showSelection();
+      if (!pending.size) refresh();
+    } else say("Nothing is changed. The desk cannot be reached, or this page is too old; load it again.", "bad");
+  }
+
+  bulk.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const fields = [...new FormData(bulk)].filter(([name, value]) => value && !["ticket", "csrf_token"].includes(name));
+    const row = document.getElementById(window.queue.last) ?? targets()[0];
+    bulk.querySelector("details").open = false;
+    act(Object.fromEntries(fields));
+    if (row) link(row).focus();
+  });
+
   // Selecting
 
   let lastTick = null;
@@ -152,11 +222,8 @@
     } else if (target.closest("#clear-selection")) {
       tickAll(false);
     }
-    const open = target.closest("#list a.open");
-    if (open && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
-      event.preventDefault();
-      toggle(open.closest("tbody"));
-    }
+    const opener = target.closest("#list button.peek");
+    if (opener) toggle(opener.closest("tbody"));
   });
 
   // Filters apply at once; the address says them, so that it can be kept and shared
@@ -171,7 +238,8 @@
     window.history[replace ? "replaceState" : "pushState"](null, "", address);
     tickAll(false);
     for (const filter of filters.querySelectorAll("details.filter")) {
-      const count = filter.querySelectorAll(":checked").length;
+      const inputs = [...filter.querySelectorAll("input, select")];
+      const count = inputs.filter((input) => (input.type === "checkbox" ? input.checked : input.value)).length;
       filter.querySelector(".count-mark").textContent = count || "";
     }
     refresh();
@@ -191,71 +259,12 @@
   });
   window.addEventListener("popstate", () => window.location.reload());
 
-  // The keyboard
-
-  const STORED = "ticketdesk.shortcuts";
-  const shortcutsOn = document.getElementById("shortcuts-on");
-  shortcutsOn.checked = localStorage.getItem(STORED) !== "off";
-  shortcutsOn.addEventListener("change", () => localStorage.setItem(STORED, shortcutsOn.checked ? "on" : "off"));
-  document.getElementById("help-button").addEventListener("click", () => help.showModal());
-  help.addEventListener("click", ({ target }) => {
-    if (target === help) help.close();
-  });
-
-  const current = () => document.activeElement.closest("tbody.ticket");
-
-  function step(by) {
-    const all = rows();
-    const next = all[current() ? all.indexOf(current()) + by : by > 0 ? 0 : all.length - 1];
-    if (!next) return;
-    link(next).focus();
-    next.scrollIntoView({ block: "nearest" });
+  /* What is saved as a view is the list as it stands now. */
+  for (const form of document.querySelectorAll("#save-view form, #update-view")) {
+    form.addEventListener("submit", () => { form.elements.query.value = window.location.search; });
   }
-
-  function choose(field) {
-    const select = current()?.querySelector(`select[data-field=${field}]`);
-    select?.focus();
-    // Only some browsers let a script open the list of choices; elsewhere the arrow keys choose.
-    try {
-      select?.showPicker();
-    } catch { /* The select has the focus. */ }
-  }
-
-  const keys = {
-    j: () => step(1),
-    k: () => step(-1),
-    o: () => { if (current()) window.location.assign(link(current()).href); },
-    x: () => current()?.querySelector("input[name=ticket]").click(),
-    s: () => choose("status"),
-    p: () => choose("priority"),
-    c: () => choose("category"),
-    "/": () => document.getElementById("search").select(),
-    "?": () => help.showModal(),
-    Enter: () => {
-      if (document.activeElement.matches("input[name=ticket]")) toggle(current());
-      else return false;
-    },
-    Escape: () => {
-      const open = current() && isOpen(current()) ? current() : null;
-      if (open) {
-        link(open).focus();
-        toggle(open, false);
-      } else if (bulk.classList.contains("ready")) tickAll(false);
-      else return false;
-    },
-  };
-
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || help.open) return;
-    const { target, key } = event;
-    if (target.matches("select, textarea, input:not([type=checkbox])")) {
-      if (key === "Escape" && target.id === "search") target.blur();
-      return;
-    }
-    if (key.length === 1 && !shortcutsOn.checked) return;
-    if (Object.hasOwn(keys, key) && keys[key]() !== false) event.preventDefault();
-  });
 
   enable(document);
   showSelection();
+  window.queue = { rows, link, isOpen, isTicked, toggle, tickAll, targets, act, pending };
 })();
