@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.conftest import cloned, opened, settings_for
 from tests.factories import make_ticket, make_token
 from ticketdesk import create_app, embedded
+from ticketdesk.extensions import db
 from ticketdesk.models import Scope
 from ticketdesk.models.ticket import FIRST_ID
 
@@ -36,6 +38,11 @@ ROUTES = {
     ("get", "/api/tickets/{ticket_id}/attachments/"),
     ("post", "/api/tickets/{ticket_id}/attachments/"),
     ("get", "/api/tickets/{ticket_id}/attachments/{attachment_id}/"),
+    ("delete", "/api/tickets/{ticket_id}/"),
+    ("post", "/api/tickets/{ticket_id}/merge/"),
+    ("post", "/api/tickets/{ticket_id}/unmerge/"),
+    ("get", "/api/tickets/{ticket_id}/undo/"),
+    ("post", "/api/tickets/{ticket_id}/undo/"),
     ("get", "/api/tickets/stats/"),
     ("post", "/api/tickets/classify/"),
 }
@@ -60,6 +67,15 @@ def desk(cluster: embedded.Cluster, template: str, worker_id: str) -> Iterator[F
             for number in range(3):
                 make_ticket(f"Ticket {number}")
         yield app
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_gone(desk: Flask) -> Iterator[None]:
+    """What a test has deleted or merged is there for the next one."""
+    yield
+    with desk.app_context():
+        db.session.execute(sa.text("UPDATE ticket SET gone_at = NULL, merged_into_id = NULL WHERE gone_at IS NOT NULL"))
+        db.session.commit()
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ class Files(Enum):
 class Operation:
     """What one route takes and gives; ``problems`` are the statuses of its problem documents.
 
-    An answer of ``bytes`` is a file.
+    An answer of ``bytes`` is a file, and one of None has no content.
     """
 
     summary: str

@@ -130,14 +130,20 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         str(int(status)): {
             "description": status.phrase,
             "headers": headers,
-            "content": {"*/*": {"schema": _FILE}}
-            if model is bytes
-            else {"application/json": {"schema": _schema(model, "serialization", schemas)}},
+            "content": _content(model, schemas),
         }
         for status, model in operation.answers.items()
     }
     problems = {str(int(status)): {"description": status.phrase, "content": problem} for status in operation.problems}
     return answers | dict(sorted(problems.items()))
+
+
+def _content(model: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    if model is None:
+        return {}
+    if model is bytes:
+        return {"*/*": {"schema": _FILE}}
+    return {"application/json": {"schema": _schema(model, "serialization", schemas)}}
 
 
 def _schema(model: Any, mode: Any, schemas: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ticketdesk.core.vocabulary import (
     SetBy,
     Status,
 )
-from ticketdesk.models import Channel, EventKind, MessageKind, Staff
+from ticketdesk.models import ActKind, Channel, EventKind, MessageKind, Staff
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.models.message import BODY_MAX
 from ticketdesk.models.ticket import TAG_MAX, TAGS_MAX
@@ -128,6 +128,20 @@ class AttachmentsIn(MessageIn):
     """Files for a message of their own: a reply for the requester, or a note, which never leaves the desk."""
 
     body: Annotated[str, Field(max_length=BODY_MAX, description="What to say with the files, as Markdown.")] = ""
+
+
+class MergeIn(Request):
+    """Where a ticket goes."""
+
+    into: Annotated[int, Field(ge=1, le=BIGINT_MAX, description="The id of the ticket that survives.")]
+
+
+class UndoIn(Request):
+    """What is to be undone."""
+
+    act: Annotated[
+        int | None, Field(ge=1, le=BIGINT_MAX, description="The id of an act on this ticket; left out, the last one.")
+    ] = None
 
 
 class ClassifyIn(Request):
@@ -276,9 +290,30 @@ class EventOut(BaseModel):
     created_at: datetime
 
 
+class ActOut(BaseModel):
+    """Something that was done to one or more tickets and can be undone for an hour."""
+
+    id: int
+    kind: ActKind
+    actor: ActorOut
+    tickets: Annotated[list[int], Field(description="The ids of all tickets that it was about.")]
+    created_at: datetime
+
+
+class UndoneOut(BaseModel):
+    """What became of an undo."""
+
+    act: ActOut
+    kept: Annotated[int, Field(ge=0, description="On how many tickets something had changed since, which stayed.")]
+    sentence: Annotated[str, Field(description="The same for people.")]
+
+
 class TicketDetail(TicketOut):
     """A ticket with what happened to it, oldest first."""
 
+    merged_into: Annotated[
+        int | None, Field(description="The id of the ticket that this one was merged into; go on there.")
+    ]
     events: list[EventOut]
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import current_suggester, is_enough
-from ticketdesk.api import once
+from ticketdesk.api import acts, once
 from ticketdesk.api import openapi as document
 from ticketdesk.api.contract import Files, Model, answer, operation, read_body, read_form, read_query, versioned
 from ticketdesk.api.once import Done
@@ -53,6 +53,9 @@ BAD, UNAUTHENTICATED, FORBIDDEN = HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZE
 MISSING, CONFLICT, STALE = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED
 TOO_LARGE, NOT_JSON = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 LIMITED, UNAVAILABLE = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE
+
+
+acts.install(blueprint)
 
 
 def _has_token() -> bool:
@@ -130,7 +133,7 @@ def list_tickets() -> Response:
     answer_headers={"ETag": "The ticket's version, for If-Match and If-None-Match."},
 )  # fmt: skip
 def show_ticket(ticket_id: int) -> Response:
-    """Show a ticket with its events."""
+    """Show a ticket with its events, also one that was merged into another."""
     return _detail(ticket_id)
 
 
@@ -365,7 +368,8 @@ def _next_page(name: str, value: str) -> str:
 
 def _detail(ticket_id: int) -> Response:
     ticket, events = queries.detail(ticket_id)
-    response = answer(serialize.ticket(ticket) | {"events": [serialize.event(event) for event in events]})
+    shown = serialize.ticket(ticket) | {"merged_into": ticket.merged_into_id}
+    response = answer(shown | {"events": [serialize.event(event) for event in events]})
     return versioned(response, _etag(ticket))
 
 

@@ -1,5 +1,6 @@
 """The customer's door: the form, the suggestion step and the ticket's own page."""
 
+import uuid
 from http import HTTPStatus
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
@@ -100,9 +101,12 @@ def review_again() -> AnyResponse:
 
 
 @blueprint.get("/t/<link>")
-def ticket(link: str) -> Response:
-    """The ticket's own page, for whoever knows its link."""
-    return _ticket_page(queries.by_link(link), ReplyForm(formdata=None))
+def ticket(link: str) -> AnyResponse:
+    """The ticket's own page, for whoever knows its link; one that was merged leads to where it went."""
+    found = queries.by_link(link)
+    if found.link_id != uuid.UUID(hex=link):
+        return redirect(url_for("portal.ticket", link=found.link_id.hex))
+    return _ticket_page(found, ReplyForm(formdata=None))
 
 
 @blueprint.get("/t/<link>/progress")

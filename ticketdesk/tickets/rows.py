@@ -38,6 +38,7 @@ class Listed(NamedTuple):
     rating: str | None
     rating_comment: str | None
     rated_at: datetime | None
+    merged_into_id: int | None
     version: int
     created_at: datetime
     updated_at: datetime

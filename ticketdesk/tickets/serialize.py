@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ticketdesk.ai.suggest import Suggestion
-from ticketdesk.models import Attachment, Event, Message, Ticket, classified_by, reference_of
+from ticketdesk.models import Act, Attachment, Event, Message, Ticket, classified_by, reference_of
 from ticketdesk.tickets.rows import Happened, Listed
 
 
@@ -72,6 +72,17 @@ def attachment(row: Attachment) -> dict[str, Any]:
         "media_type": row.media_type,
         "size": row.size,
         "sha256": row.sha256,
+        "created_at": row.created_at,
+    }
+
+
+def act(row: Act) -> dict[str, Any]:
+    """Something that can be undone, as JSON values."""
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "actor": {"kind": row.actor_kind, "id": row.actor_id, "label": row.actor_label},
+        "tickets": row.ticket_ids,
         "created_at": row.created_at,
     }
 
