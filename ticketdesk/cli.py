@@ -25,7 +25,7 @@ from ticketdesk.models import ApiToken, Scope, Staff
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets import counters
 
-DEMO_MAX = 10_000_000
+DEMO_USUAL, DEMO_MAX = 200, 10_000_000
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
@@ -81,11 +81,18 @@ def setup_link() -> None:
 
 
 @commands.command("demo")
-@click.argument("tickets", metavar="[N]", type=click.IntRange(1, DEMO_MAX), default=200)
+@click.argument("number", metavar="[N]", type=click.IntRange(1, DEMO_MAX), required=False)
+@click.option("--tickets", metavar="N", type=click.IntRange(1, DEMO_MAX), help="The same as N.")
 @click.option("--seed", type=int, help="The same number makes the same tickets again.")
 @click.option("--yes", is_flag=True, help="Add them to a desk that real customers use.")
-def make_demo(tickets: int, seed: int | None, yes: bool) -> None:
-    """Fill the desk with N (200) made-up tickets of the last 90 days."""
+def make_demo(number: int | None, tickets: int | None, seed: int | None, yes: bool) -> None:
+    """Fill the desk with N (200) made-up tickets of the last 90 days.
+
+    The newest 5,000 have conversations, tags and ratings, and are assigned to the staff that there are.
+    """
+    if number is not None and tickets is not None:
+        raise click.UsageError("N is given twice; leave out one of them.")
+    tickets = number or tickets or DEMO_USUAL
     real = writing.count_real_tickets()
     if real and not yes:
         raise click.ClickException(

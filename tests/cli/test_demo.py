@@ -40,6 +40,20 @@ def test_it_makes_just_as_many_as_it_is_told_to(run: Run, number: int) -> None:
     assert tickets() == number
 
 
+def test_the_number_may_be_an_option(run: Run) -> None:
+    assert run("demo", "--tickets", "3").exit_code == 0
+    assert tickets() == 3
+    assert run("demo", "4", "--tickets", "5").exit_code == 2
+
+
+def test_tickets_are_assigned_to_those_who_work_there(run: Run) -> None:
+    grace = make_staff(name="Grace Hopper")
+    assert run("demo").exit_code == 0
+    held = db.session.scalars(sa.select(Ticket.assignee_id).where(Ticket.assignee_id.is_not(None))).all()
+    assert len(held) > 50
+    assert set(held) == {grace.id}
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "10000001", "1.5", "many"])
 def test_it_takes_no_other_numbers(run: Run, number: str) -> None:
     result = run("demo", "--", number)

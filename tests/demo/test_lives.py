@@ -10,8 +10,11 @@ import pytest
 from ticketdesk.core.vocabulary import DESCRIPTION_MAX, TITLE_MAX, Category, Priority, SetBy, Status
 from ticketdesk.demo.hours import CLOSES, DAYS, OPENS, arrivals, at_desk
 from ticketdesk.demo.languages import LANGUAGES
-from ticketdesk.demo.lives import Life, lives
+from ticketdesk.demo.life import Life
+from ticketdesk.demo.lives import lives
+from ticketdesk.demo.talk import Purpose, read_sections
 from ticketdesk.demo.texts import People, Requester, Scenario, compose, read_scenarios
+from ticketdesk.models import MessageKind
 
 NOW = datetime(2026, 11, 19, 15, 30, tzinfo=UTC)
 MANY = 600
@@ -43,6 +46,23 @@ def test_every_scenario_fits_and_is_filled(scenario: Scenario) -> None:
         assert 0 < len(title) <= TITLE_MAX
         assert 10 <= len(description) <= DESCRIPTION_MAX
         assert not re.search(r"[{}]|\\n| \n|  ", title + description)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_language_has_something_to_say_for_every_purpose(code: str) -> None:
+    sections = read_sections(code)
+    needed: set[tuple[str, Category | None]] = {("hello", None), ("nameless", None), ("sign", None)}
+    needed |= {(purpose, None) for purpose in Purpose if purpose is not Purpose.NOTE or code == "en"}
+    assert needed <= sections.keys()
+    assert sections.keys() <= needed | {(purpose, category) for purpose in Purpose for category in Category}
+    assert all(texts for texts in sections.values())
+
+
+def test_conversations_have_a_believable_length(told: list[Life]) -> None:
+    lengths = Counter(len(life.messages) for life in told)
+    assert max(lengths) <= 8
+    assert sum(count for length, count in lengths.items() if length) > 0.6 * MANY
+    assert any(said.kind is MessageKind.NOTE for life in told for said, _ in life.messages)
 
 
 def test_tickets_come_in_order_and_within_the_days() -> None:

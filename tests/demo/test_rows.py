@@ -64,6 +64,39 @@ CONTRADICTIONS = {
         ai_suggestion AS said JOIN ticket ON ticket.id = ticket_id
         WHERE 'staff' IN (category_set_by, priority_set_by) AND chosen_category IS NULL
         """,
+    "a message that no event tells": """
+        message WHERE NOT EXISTS (SELECT FROM event WHERE event.ticket_id = message.ticket_id
+            AND data ->> 'message' = message.id::text AND event.created_at = message.created_at
+            AND kind = CASE message.kind WHEN 'note' THEN 'ticket.noted' ELSE 'ticket.replied' END)
+        """,
+    "an event of what was not said": """
+        event WHERE kind IN ('ticket.replied', 'ticket.noted')
+        AND NOT EXISTS (SELECT FROM message WHERE message.id::text = data ->> 'message')
+        """,
+    "a message before the one it follows": """(
+        SELECT created_at, lag(created_at) OVER (PARTITION BY ticket_id ORDER BY id) AS before FROM message
+        ) AS said WHERE created_at < before""",
+    "a message with something left to fill in": "message WHERE body ~ '[{}]|\\\\n'",
+    "a mail from somebody without an address": """
+        message JOIN ticket ON ticket.id = ticket_id WHERE channel = 'mail' AND requester_email IS NULL
+        """,
+    "a message that cannot be found": r"""
+        message JOIN ticket ON ticket.id = ticket_id
+        WHERE NOT search_vector @@ plainto_tsquery('simple', ticketdesk_fold(substring(body FROM '\m[a-z]{6,}\M')))
+        """,
+    "a first response at another time": """
+        ticket WHERE first_response_at IS DISTINCT FROM (SELECT min(created_at) FROM message
+            WHERE ticket_id = ticket.id AND author_kind = 'staff' AND kind = 'reply')
+        """,
+    "a rating without its event": """
+        ticket WHERE rating IS DISTINCT FROM (SELECT data ->> 'to' FROM event
+            WHERE ticket_id = ticket.id AND kind = 'ticket.rated' AND event.created_at = rated_at)
+        """,
+    "tags without their event": """
+        ticket WHERE (cardinality(tags) > 0) <> EXISTS (SELECT FROM event
+            WHERE ticket_id = ticket.id AND kind = 'ticket.tags_changed' AND data ->> 'to' = to_json(tags)::text)
+        """,
+    "a ticket that is somebody's, of whom there is none": "ticket WHERE assignee_id IS NOT NULL",
     "a ticket that waits for an engine": "ticket WHERE 'default' IN (category_set_by, priority_set_by)",
     "a ticket that cannot be searched": "ticket WHERE search_vector IS NULL",
     "a ticket of another time": "ticket WHERE created_at NOT BETWEEN now() - interval '91 days' AND now()",
@@ -95,8 +128,9 @@ def test_nothing_written_is(contradiction: str) -> None:
 def test_all_kinds_of_row_are_written() -> None:
     written = {
         table: db.session.scalar(sa.text(f"SELECT count(*) FROM {table}"))
-        for table in ("ticket", "event", "ai_suggestion")
+        for table in ("ticket", "event", "ai_suggestion", "message")
     }
+    assert written["message"] > MANY
     assert written["ticket"] == MANY
     assert written["event"] > 2 * MANY
     assert 0.7 * MANY < written["ai_suggestion"] < MANY

@@ -1,17 +1,17 @@
 """The lives of demo tickets: how each came in, what was proposed for it, and what agents did with it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, NamedTuple
 
 from ticketdesk.core.actors import CUSTOMER, SYSTEM, Actor, ActorKind
-from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, SetBy, Status
+from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Category, Priority, Rating, SetBy, Status
+from ticketdesk.demo import talk
 from ticketdesk.demo.hours import arrivals, at_desk
+from ticketdesk.demo.life import Assigned, Change, Happening, Life, Proposal, Rated, Step, Tagged
+from ticketdesk.demo.talk import Purpose, Said
 from ticketdesk.demo.texts import People, Requester, Scenario, compose, read_scenarios
 from ticketdesk.models import EventKind, Occasion
-from ticketdesk.tickets.workflow import DONE
 
 # Agents and programs are names in the history only: a demo makes no account that somebody could sign in to.
 AGENTS = tuple(
@@ -26,107 +26,102 @@ CATEGORY_RIGHT, PRIORITY_RIGHT = 0.95, 0.92
 WRONG_TURNED_DOWN, RIGHT_OVERSTATED = 0.5, 0.02
 CORRECTED = 0.85
 FORGOTTEN, TURNED_AWAY, AT_ONCE, STUCK, HANDED_ON, REOPENED, LEFT_RESOLVED = 0.03, 0.03, 0.1, 0.04, 0.15, 0.06, 0.06
+ANSWERED, ASKED, TOLD, REMINDED, NOTED, TAGGED, ASSIGNED, RATED = 0.8, 0.4, 0.75, 0.25, 0.3, 0.25, 0.7, 0.35
+CONTENT, COMMENTED = 0.87, 0.45
+TALKING_MAX = 5_000
+"""How many of the newest tickets of a demo have a conversation; each message is written into its ticket's index of
+words, which for a million tickets would take most of an hour."""
+TAGS = ("vip", "follow-up", "escalated", "partner", "known-issue")
 
 # Median hours until an agent looks at a ticket, and from there until it is resolved.
 _LOOK = {Priority.CRITICAL: 0.3, Priority.HIGH: 4, Priority.MEDIUM: 26, Priority.LOW: 60}
 _WORK = {Priority.CRITICAL: 4, Priority.HIGH: 22, Priority.MEDIUM: 70, Priority.LOW: 110}
-_UNTIL_REOPENED, _UNTIL_CLOSED = 20, 150
+_UNTIL_REOPENED, _UNTIL_CLOSED, _UNTIL_TOLD, _UNTIL_RATED = 20, 150, 3, 5
 _SPREAD = 0.9
 
-_KINDS = {
-    "category": EventKind.CATEGORY_CHANGED,
-    "priority": EventKind.PRIORITY_CHANGED,
-    "status": EventKind.STATUS_CHANGED,
-}
 
+def lives(tickets: int, *, seed: int, now: datetime, staff: Sequence[tuple[int, str]] = ()) -> Iterator[Life]:
+    """``tickets`` lives up to ``now`` in the order of their creation; the same seed and moment give the same.
 
-class Happening(NamedTuple):
-    """One event, as the table of events holds it."""
-
-    kind: EventKind
-    actor: Actor
-    data: dict[str, Any]
-    created_at: datetime
-
-
-@dataclass(slots=True)
-class Proposal:
-    """What an engine said of a ticket, and what people chose over it."""
-
-    occasion: Occasion
-    category: Category
-    priority: Priority
-    category_confidence: float
-    priority_confidence: float
-    guesses: list[dict[str, Any]]
-    words: tuple[str, ...]
-    took_ms: float
-    created_at: datetime
-    chosen_category: Category | None = None
-    chosen_priority: Priority | None = None
-
-
-@dataclass(slots=True)
-class Life:
-    """A ticket with its history; changes are applied to it in the order of time."""
-
-    title: str
-    description: str
-    requester: Requester
-    category: Category
-    category_set_by: SetBy
-    priority: Priority
-    priority_set_by: SetBy
-    created_at: datetime
-    updated_at: datetime
-    proposal: Proposal | None
-    status: Status = Status.OPEN
-    resolved_at: datetime | None = None
-    version: int = 1
-    events: list[Happening] = field(default_factory=list)
-
-    def apply(self, change: "Change") -> None:
-        """Do to the ticket what the verb of this change does."""
-        before, more = getattr(self, change.field), {}
-        if change.author is not None:
-            setattr(self, f"{change.field}_set_by", change.author)
-            more = {"set_by": change.author}
-        if before == change.value:
-            return
-        setattr(self, change.field, change.value)
-        data = {"from": before, "to": change.value, **more}
-        self.events.append(Happening(_KINDS[change.field], change.actor, data, change.at))
-        self.version += 1
-        self.updated_at = change.at
-        if change.field == "status":
-            self.resolved_at = (self.resolved_at or change.at) if change.value in DONE else None
-        if change.author is not None and change.author.is_human and self.proposal is not None:
-            self.proposal.chosen_category, self.proposal.chosen_priority = self.category, self.priority
-
-
-class Change(NamedTuple):
-    """A new value for one field of a ticket; ``author`` is who chose it, where the field keeps that."""
-
-    at: datetime
-    actor: Actor
-    field: str
-    value: str
-    author: SetBy | None = None
-
-
-def lives(tickets: int, *, seed: int, now: datetime) -> Iterator[Life]:
-    """``tickets`` lives up to ``now`` in the order of their creation; the same seed and moment give the same."""
+    ``staff`` are the accounts that tickets are assigned to, by id and name.
+    """
     rng = Random(seed)  # noqa: S311  (makes up stories, not keys)
     people = People(rng, tickets)
     scenarios = _dealt(read_scenarios(), rng)
-    for created in arrivals(tickets, now, rng):
+    for number, created in enumerate(arrivals(tickets, now, rng)):
         scenario = next(scenarios)
         life = _begin(scenario, people.somebody(scenario.language), created, now, rng)
-        for change in _plan(life, scenario, rng):
-            if change.at > now:
+        voice = Voice(life.requester, scenario, staff, rng) if number >= tickets - TALKING_MAX else None
+        for step in _plan(life, scenario, voice, rng):
+            if step.at > now:
                 break
-            life.apply(change)
+            life.apply(step)
         yield life
+
+
+class Voice:
+    """What is said beside the changes of one ticket."""
+
+    def __init__(self, requester: Requester, scenario: Scenario, staff: Sequence[tuple[int, str]], rng: Random) -> None:
+        self._requester = requester
+        self._scenario = scenario
+        self._staff = staff
+        self._rng = rng
+
+    def taken(self, life: Life, at: datetime, agent: Actor) -> Iterator[Step]:
+        """An agent begins to work: whose it is, what it is about, a first answer and what comes back."""
+        rng = self._rng
+        if self._staff and rng.random() < ASSIGNED:
+            yield Assigned(at, agent, rng.choice(self._staff))
+        if rng.random() < TAGGED:
+            yield Tagged(at, agent, (rng.choice(TAGS),))
+        if rng.random() > ANSWERED:
+            return
+        at += timedelta(minutes=rng.uniform(2, 25))
+        if rng.random() > ASKED:
+            yield self._answer(Purpose.TAKE, at, agent)
+            if rng.random() < REMINDED:
+                yield self._request(Purpose.MORE, _later(at, _UNTIL_REOPENED, rng))
+            return
+        yield self._answer(Purpose.ASK, at, agent)
+        if rng.random() < TOLD:
+            yield self._request(Purpose.TELL, at + timedelta(hours=_UNTIL_TOLD * rng.lognormvariate(0, _SPREAD)))
+
+    def note(self, life: Life, at: datetime, agent: Actor) -> Iterator[Step]:
+        """Now and then, a word for the others."""
+        if self._rng.random() < NOTED:
+            yield talk.note(
+                max(at - timedelta(minutes=self._rng.uniform(5, 90)), life.updated_at),
+                agent,
+                self._scenario.category,
+                self._rng,
+            )
+
+    def solved(self, at: datetime, agent: Actor, purpose: Purpose = Purpose.SOLVE) -> Iterator[Step]:
+        """The answer that ends the work, in the same act."""
+        if self._rng.random() < ANSWERED:
+            yield self._answer(purpose, at, agent)
+
+    def again(self, at: datetime) -> Iterator[Step]:
+        """The requester says that it was not solved, which opens the ticket."""
+        yield self._request(Purpose.AGAIN, at)
+        yield Change(at, CUSTOMER, "status", Status.OPEN)
+
+    def rated(self, at: datetime) -> Iterator[Step]:
+        """The requester says how the help was."""
+        rng = self._rng
+        if rng.random() < RATED:
+            rating, purpose = (Rating.GOOD, Purpose.GOOD) if rng.random() < CONTENT else (Rating.BAD, Purpose.BAD)
+            words = talk.phrase(purpose, self._scenario.language, rng) if rng.random() < COMMENTED else None
+            yield Rated(at + timedelta(hours=_UNTIL_RATED * rng.lognormvariate(0, _SPREAD)), rating, words)
+
+    def _answer(self, purpose: Purpose, at: datetime, agent: Actor) -> Said:
+        scenario = self._scenario
+        return talk.by_agent(purpose, at, agent, self._requester, scenario.language, scenario.category, self._rng)
+
+    def _request(self, purpose: Purpose, at: datetime) -> Said:
+        scenario = self._scenario
+        return talk.by_requester(purpose, at, self._requester, scenario.language, scenario.category, self._rng)
 
 
 def _dealt(scenarios: list[Scenario], rng: Random) -> Iterator[Scenario]:
@@ -213,7 +208,7 @@ def _propose(scenario: Scenario, occasion: Occasion, at: datetime, rng: Random) 
     )
 
 
-def _plan(life: Life, scenario: Scenario, rng: Random) -> Iterator[Change]:
+def _plan(life: Life, scenario: Scenario, voice: Voice | None, rng: Random) -> Iterator[Step]:
     """All that will happen to the ticket in the long run; each step sees what those before it have done."""
     proposal, at = life.proposal, life.created_at
     if proposal is not None and proposal.occasion is Occasion.JOB:
@@ -232,21 +227,37 @@ def _plan(life: Life, scenario: Scenario, rng: Random) -> Iterator[Change]:
             at += timedelta(seconds=rng.uniform(3, 40))
     way = rng.random()
     if way < TURNED_AWAY:
+        if voice:
+            yield from voice.solved(at, agent, Purpose.CLOSE)
         yield Change(at, agent, "status", Status.CLOSED)
         return
     if way < 1 - AT_ONCE:
         yield Change(at, agent, "status", Status.IN_PROGRESS)
+        if voice:
+            yield from voice.taken(life, at, agent)
         if rng.random() < STUCK and not pressing:
             return
-        at = _later(at, _WORK[scenario.priority], rng, night=night)
+        at = max(_later(at, _WORK[scenario.priority], rng, night=night), life.updated_at + timedelta(minutes=20))
+        if voice:
+            yield from voice.note(life, at, agent)
     if rng.random() < HANDED_ON:
         agent = rng.choice(AGENTS)
+    if voice:
+        yield from voice.solved(at, agent)
     yield Change(at, agent, "status", Status.RESOLVED)
     if rng.random() < REOPENED:
         at = _later(at, _UNTIL_REOPENED, rng)
+        if voice:
+            yield from voice.again(at)
+            at = _later(at, _LOOK[scenario.priority], rng)
         yield Change(at, agent, "status", Status.IN_PROGRESS)
         at = _later(at, _WORK[scenario.priority], rng)
+        if voice:
+            yield from voice.solved(at, agent)
         yield Change(at, agent, "status", Status.RESOLVED)
+    if voice:
+        yield from voice.rated(at)
+        at = max(at, life.updated_at)
     if rng.random() > LEFT_RESOLVED:
         yield Change(_later(at, _UNTIL_CLOSED, rng), agent, "status", Status.CLOSED)
 

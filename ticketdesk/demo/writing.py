@@ -11,23 +11,27 @@ from sqlalchemy import exists, func, select, text
 
 from ticketdesk.ai.local import LocalEngine
 from ticketdesk.core.vocabulary import Status
-from ticketdesk.demo.lives import Life, lives
+from ticketdesk.demo.life import Life
+from ticketdesk.demo.lives import TAGS, lives
 from ticketdesk.extensions import db
-from ticketdesk.models import AiSuggestion, Event, EventKind, Ticket
+from ticketdesk.models import AiSuggestion, Event, EventKind, Message, Staff, Ticket
+from ticketdesk.tickets import conversation, tags
 
 BATCH = 2_000
 
 _TICKET = (
     *("id", "title", "description", "requester_name", "requester_email", "category", "category_set_by"),
-    *("priority", "priority_set_by", "status", "resolved_at", "version", "created_at", "updated_at"),
+    *("priority", "priority_set_by", "status", "assignee_id", "tags", "first_response_at", "resolved_at"),
+    *("rating", "rating_comment", "rated_at", "version", "created_at", "updated_at"),
 )
 _EVENT = ("ticket_id", "kind", "actor_kind", "actor_label", "data", "created_at")
+_MESSAGE = (*("id", "ticket_id", "kind", "channel", "author_kind", "author_label", "body", "message_id", "created_at"),)
 _SUGGESTION = (
     *("ticket_id", "occasion", "engine", "model", "category", "priority", "category_confidence"),
     *("priority_confidence", "guesses", "words", "took_ms", "chosen_category", "chosen_priority", "created_at"),
 )
 # The sequence gives out every id once, so that a ticket that is opened meanwhile gets another.
-_IDS = text("SELECT nextval(pg_get_serial_sequence('ticket', 'id')) FROM generate_series(1, :count)")
+_IDS = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
 
 
 def count_real_tickets() -> int:
@@ -44,19 +48,31 @@ def fill(tickets: int, *, seed: int, now: datetime) -> Iterator[Counter[Status]]
 
     Nothing follows from them: no job, no mail, and the engines learn nothing from made-up decisions.
     """
-    db.session.execute(text("SET LOCAL statement_timeout = 0"))
+    # Tickets keep the times and the versions of their stories while their messages are added to them.
+    for setting in ("statement_timeout = 0", "ticketdesk.importing = 'on'"):
+        db.session.execute(text(f"SET LOCAL {setting}"))
+    tags.remember(TAGS)
+    staff = db.session.execute(select(Staff.id, Staff.name).where(Staff.active).order_by(Staff.id)).all()
     driver = cast("Connection[Any]", db.session.connection().connection.dbapi_connection)
-    stories = lives(tickets, seed=seed, now=now)
+    stories = lives(tickets, seed=seed, now=now, staff=[(row.id, row.name) for row in staff])
     with driver.cursor() as cursor:
         for start in range(0, tickets, BATCH):
-            ids = sorted(db.session.scalars(_IDS, {"count": min(BATCH, tickets - start)}))
+            ids = _ids(Ticket.__tablename__, min(BATCH, tickets - start))
             batch: list[tuple[int, Life]] = []
             _copy(cursor, Ticket.__tablename__, _TICKET, _tickets(ids, stories, batch))
+            # First, because what happened names what was said.
+            numbers = _ids(Message.__tablename__, sum(len(life.messages) for _, life in batch))
+            _copy(cursor, Message.__tablename__, _MESSAGE, _messages(numbers, batch))
             _copy(cursor, Event.__tablename__, _EVENT, _events(batch))
             _copy(cursor, AiSuggestion.__tablename__, _SUGGESTION, _suggestions(batch))
             yield Counter(life.status for _, life in batch)
         # What the planner knows of the tables was learned when they were smaller.
-        cursor.execute("ANALYZE ticket, event, ai_suggestion")
+        cursor.execute("ANALYZE ticket, event, message, ai_suggestion")
+    db.session.execute(text("SET LOCAL ticketdesk.importing = 'off'"))
+
+
+def _ids(table: str, count: int) -> list[int]:
+    return sorted(db.session.scalars(_IDS, {"table": table, "count": count}))
 
 
 def _copy(cursor: Cursor[Any], table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -83,10 +99,34 @@ def _tickets(ids: Iterable[int], stories: Iterator[Life], batch: list[tuple[int,
             life.priority,
             life.priority_set_by,
             life.status,
+            life.assignee[0] if life.assignee else None,
+            list(life.tags),
+            life.first_response_at,
             life.resolved_at,
+            life.rating.rating if life.rating else None,
+            life.rating.comment if life.rating else None,
+            life.rating.at if life.rating else None,
             life.version,
             life.created_at,
             life.updated_at,
+        )
+
+
+def _messages(numbers: Sequence[int], batch: Iterable[tuple[int, Life]]) -> Iterator[Sequence[Any]]:
+    """The rows of all messages; their events are told the messages' numbers."""
+    said = [(ticket_id, *each) for ticket_id, life in batch for each in life.messages]
+    for message_id, (ticket_id, message, happening) in zip(numbers, said, strict=True):
+        happening.data["message"] = message_id
+        yield (
+            message_id,
+            ticket_id,
+            message.kind,
+            message.channel,
+            message.actor.kind,
+            message.actor.label,
+            message.body,
+            conversation.new_message_id(),
+            message.at,
         )
 
 

@@ -102,7 +102,7 @@ def _add(
         author_id=actor.id,
         author_label=actor.label,
         body=body,
-        message_id=_new_message_id(),
+        message_id=new_message_id(),
     )
     db.session.add(message)
     db.session.flush()
@@ -120,7 +120,7 @@ def _refuse_if_answered(ticket: Ticket, seen: int, *, notes: bool) -> None:
         raise AnsweredMeanwhile(posts_of(newer))
 
 
-def _new_message_id() -> str:
+def new_message_id() -> str:
     """A Message-ID after RFC 5322; an IPv6 address stands in brackets as a domain literal."""
     host = urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"
     domain = f"[IPv6:{host}]" if ":" in host else host.encode("idna").decode("ascii")
