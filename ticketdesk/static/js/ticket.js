@@ -14,7 +14,7 @@
 
   function resolve() {
     const status = document.getElementById("status");
-    if (status.value === "resolved") return;
+    if (["resolved", "closed"].includes(status.value)) return;
     status.value = "resolved";
     status.form.requestSubmit();
   }
