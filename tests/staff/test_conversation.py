@@ -1,5 +1,6 @@
 """Talking on a ticket's page: replies, notes, what was said meanwhile, assignment and tags."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -108,6 +109,17 @@ class TestTheThread:
         assert "Resolved</span>" in earlier
         assert "It is back." not in earlier
         assert f"message-{first.id}" in earlier
+
+    def test_of_much_that_happened_the_middle_is_folded(self, agent: FlaskClient) -> None:
+        ticket = make_ticket()
+        for number in range(10):
+            service.change_title(service.locked(ticket.id), f"Title {number}", LINUS)
+        db.session.commit()
+        before, folded, after = re.split(
+            "<details>|</details>", agent.get(f"/staff/tickets/{ticket.id}").text.split('id="thread"')[1]
+        )[:3]
+        assert "5 more changes" in folded
+        assert [part.count('class="line staff"') for part in (before, folded, after)] == [2, 5, 3]
 
     @pytest.mark.parametrize("before", ["0", "-1", "x", "9" * 40, "%00"])
     def test_an_address_that_makes_no_sense_shows_the_latest(self, agent: FlaskClient, before: str) -> None:

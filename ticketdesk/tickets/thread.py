@@ -94,8 +94,8 @@ def whole_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAGE
     return _thread(ticket, set(MessageKind), before, limit)
 
 
-def lines(thread: Thread, events: Sequence[Event]) -> Sequence[Post | Event]:
-    """The posts, and between them what else happened in their time, in the order of time."""
+def lines(thread: Thread, events: Sequence[Event]) -> Sequence[Post | Sequence[Event]]:
+    """The posts, and between them what else happened in their time, run by run, in the order of time."""
     # What one act said comes before what it changed, at the same time: its own event tells that.
     told = {event.data["message"]: event.id for event in events if event.kind in _SAID}
     since = thread.posts[0].created_at if thread.earlier else None
@@ -106,10 +106,17 @@ def lines(thread: Thread, events: Sequence[Event]) -> Sequence[Post | Event]:
         and (since is None or event.created_at >= since)
         and (thread.until is None or event.created_at < thread.until)
     ]
-    return sorted(
-        [*thread.posts, *happened],
-        key=lambda line: (line.created_at, line.id if isinstance(line, Event) else told.get(line.id, 0)),
-    )
+    in_order: list[Post | Event] = [*thread.posts, *happened]
+    in_order.sort(key=lambda line: (line.created_at, line.id if isinstance(line, Event) else told.get(line.id, 0)))
+    found: list[Post | Sequence[Event]] = []
+    for line in in_order:
+        if isinstance(line, Post):
+            found.append(line)
+        elif found and isinstance(found[-1], list):
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return found
 
 
 def messages_after(ticket: Ticket, message_id: int, *, limit: int) -> Sequence[Message]:
