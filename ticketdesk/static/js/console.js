@@ -98,14 +98,14 @@
     if (ctx.sourceElement.id === "views") ctx.request.action += window.location.search;
   });
 
-  /* A `g` and a letter open a view from anywhere; the letter reaches nobody else. */
+  /* A `g` and a letter open a view from anywhere, or lead back to the list; the letter reaches nobody else. */
   const WAITS = 1_500;
   let going = 0;
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
     if (target.matches("select, textarea, input:not([type=checkbox], [type=radio])") || target.closest("dialog")) return;
     if (event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("ticketdesk.shortcuts") === "off") return;
-    const link = Date.now() - going < WAITS && document.querySelector(`#views [data-go="${CSS.escape(key)}"]`);
+    const link = Date.now() - going < WAITS && document.querySelector(`[data-go="${CSS.escape(key)}"]`);
     going = key === "g" ? Date.now() : 0;
     if (!link && key !== "g") return;
     event.preventDefault();

@@ -99,14 +99,7 @@
 
   // The letters
 
-  const STORED = "ticketdesk.shortcuts";
   const shortcutsOn = document.getElementById("shortcuts-on");
-  shortcutsOn.checked = localStorage.getItem(STORED) !== "off";
-  shortcutsOn.addEventListener("change", () => localStorage.setItem(STORED, shortcutsOn.checked ? "on" : "off"));
-  document.getElementById("help-button").addEventListener("click", () => help.showModal());
-  help.addEventListener("click", ({ target }) => {
-    if (target === help) help.close();
-  });
 
   /* What a ticket is done with leads on to the next one. */
   function resolve() {

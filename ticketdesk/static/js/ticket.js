@@ -32,37 +32,23 @@
     a: () => click("take-it"),
     e: resolve,
     s: sleep,
+    h: sleep,
     j: () => click("to-next"),
     k: () => click("to-previous"),
     "]": () => click("to-next"),
     "[": () => click("to-previous"),
-    "g q": () => click("to-list"),
     "?": () => help.showModal(),
   };
 
-  /* Letters can be switched off, for whoever speaks to their computer (WCAG 2.1.4). */
-  const STORED = "ticketdesk.shortcuts";
   const shortcutsOn = document.getElementById("shortcuts-on");
-  shortcutsOn.checked = localStorage.getItem(STORED) !== "off";
-  shortcutsOn.addEventListener("change", () => localStorage.setItem(STORED, shortcutsOn.checked ? "on" : "off"));
-  document.getElementById("help-button").addEventListener("click", () => help.showModal());
-  help.addEventListener("click", ({ target }) => {
-    if (target === help) help.close();
-  });
 
-  const CHORD = 1_000;
-  let pressed = { key: "", at: 0 };
   document.addEventListener("keydown", (event) => {
-    const { target, key, timeStamp } = event;
+    const { target, key } = event;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const writing = target.matches("select, textarea, [contenteditable], input:not([type=checkbox], [type=radio])");
-    if (writing || help.open || !shortcutsOn.checked) return;
-    const chord = timeStamp - pressed.at < CHORD ? `${pressed.key} ${key}` : key;
-    pressed = { key, at: timeStamp };
-    const name = Object.hasOwn(keys, chord) ? chord : key;
-    if (!Object.hasOwn(keys, name)) return;
+    if (writing || help.open || !shortcutsOn.checked || !Object.hasOwn(keys, key)) return;
     event.preventDefault();
-    keys[name]();
+    keys[key]();
   });
 
   /* After a message is sent the focus is on it; after another change, where it was. */
