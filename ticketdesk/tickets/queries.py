@@ -98,6 +98,7 @@ class Filter:
     time can follow each other. ``snoozed`` tells whether sleeping tickets are the
     only ones (True), are left out (False) or do not matter. ``needs_triage`` leaves
     the active ones whose category neither a person nor an engine has chosen.
+    ``best`` has the best matches of the search come first, whatever the order; see `tickets.best`.
     """
 
     category: frozenset[Category] = frozenset()
@@ -112,6 +113,7 @@ class Filter:
     needs_triage: bool = False
     search: str = ""
     sort: Sort = Sort.NEWEST
+    best: bool = False
 
     def seen_by(self, staff: Staff) -> "Filter":
         """The same with the viewer in the place of ``me``."""
@@ -122,7 +124,7 @@ class Filter:
     @property
     def only_kinds(self) -> bool:
         """Whether it goes by category, priority, status and sleep alone, so that counters know how many it shows."""
-        kinds = Filter(self.category, self.priority, self.status, snoozed=self.snoozed, sort=self.sort)
+        kinds = Filter(self.category, self.priority, self.status, snoozed=self.snoozed, sort=self.sort, best=self.best)
         return self == kinds and not self.snoozed
 
 
@@ -142,7 +144,7 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
         Invalid: the cursor is not one that a list in this order gave out.
     """
     after = None if cursor is None else read_cursor(cursor, wanted.sort)
-    return cut(_first(wanted, after, limit + 1), limit, wanted.sort)
+    return cut(first(wanted, after, most=limit + 1), limit, wanted.sort)
 
 
 def neighbours(wanted: Filter, ticket: Ticket) -> tuple[int | None, int | None]:
@@ -154,13 +156,17 @@ def neighbours(wanted: Filter, ticket: Ticket) -> tuple[int | None, int | None]:
 
 
 def _next(wanted: Filter, ticket: Ticket) -> int | None:
-    found = _first(wanted, position_of(ticket, wanted.sort), 1)
+    found = first(wanted, position_of(ticket, wanted.sort), most=1)
     return found[0].id if found else None
 
 
-def _first(wanted: Filter, after: Position | None, most: int) -> list[Listed]:
-    """The first rows of a list behind the position."""
-    if wanted == Filter(search=wanted.search) and (asked := read(wanted.search)) and asked.ticket_id is None:
+def first(wanted: Filter, after: Position | None = None, *, most: int) -> list[Listed]:
+    """The first rows of a list, or the first behind a position."""
+    if (
+        wanted == Filter(search=wanted.search, best=wanted.best)
+        and (asked := read(wanted.search))
+        and asked.ticket_id is None
+    ):
         return _newest(asked, after, most)
     found: list[Listed] = []
     for group, start in _groups(wanted, after):
@@ -328,7 +334,7 @@ def _listed(wanted: Filter, *, behind_position: bool) -> AnySelect:
     """The first rows of a list, or of one group of it, behind the position."""
     moment = Ticket.created_at if wanted.sort.moment == "created_at" else Ticket.updated_at
 
-    def first(statement: AnySelect, moment: Any, ticket_id: Any, *leading: Any) -> AnySelect:
+    def ordered(statement: AnySelect, moment: Any, ticket_id: Any, *leading: Any) -> AnySelect:
         down = wanted.sort.descending
         return statement.order_by(*(key.desc() if down else key for key in (*leading, moment, ticket_id))).limit(_MOST)
 
@@ -340,15 +346,15 @@ def _listed(wanted: Filter, *, behind_position: bool) -> AnySelect:
 
     stretches = list(_stretches(wanted))
     if not stretches:
-        return first(behind(_filtered(LISTED, wanted)), moment, Ticket.id)
+        return ordered(behind(_filtered(LISTED, wanted)), moment, Ticket.id)
     parts = []
     for stretch in stretches:
         inside = select(Ticket.id, moment.label("moment")).where(*stretch.conditions).correlate(stretch.values)
-        found = first(behind(_filtered(inside, stretch.rest)), moment, Ticket.id, *stretch.leading).lateral()
+        found = ordered(behind(_filtered(inside, stretch.rest)), moment, Ticket.id, *stretch.leading).lateral()
         parts.append(select(found.c.id, found.c.moment).select_from(stretch.values.join(found, true())))
     merged = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
-    page = first(select(merged.c.id), merged.c.moment, merged.c.id).subquery()
-    return first(LISTED.join(page, page.c.id == Ticket.id), moment, Ticket.id)
+    page = ordered(select(merged.c.id), merged.c.moment, merged.c.id).subquery()
+    return ordered(LISTED.join(page, page.c.id == Ticket.id), moment, Ticket.id)
 
 
 @dataclass(frozen=True, slots=True)
