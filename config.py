@@ -39,6 +39,13 @@ NO_SENDER = "support@desk.invalid"
 REPLY_LOCAL_MAX = 24
 """The characters before the @ of ``MAIL_REPLY_ADDRESS``; 64 are allowed in all, and the signed part takes the rest."""
 
+SEARCH_LANGUAGES = (
+    *("simple", "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french", "german"),
+    *("greek", "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali", "norwegian"),
+    *("portuguese", "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish", "yiddish"),
+)
+"""The languages whose endings every supported PostgreSQL knows; ``simple`` is none of them."""
+
 Word = TypeVar("Word", bound=str)
 
 
@@ -135,6 +142,8 @@ class Settings:
     """How many bytes the files of a message may have together."""
     s3: Bucket | None
     """None keeps attachments under ``data_dir``."""
+    search_language: str
+    """Whose endings do not matter to the search, one of ``SEARCH_LANGUAGES``."""
     ratelimit_enabled: bool
     ratelimit_storage: str | None
     """A Redis URL; None counts in PostgreSQL."""
@@ -219,6 +228,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
         attachment_size=read.whole("ATTACHMENT_SIZE", 20, least=1, most=1024) * MEGABYTE,
         attachment_total=read.whole("ATTACHMENT_TOTAL", 50, least=1, most=4096) * MEGABYTE,
         s3=read.bucket(),
+        search_language=read.choice("SEARCH_LANGUAGE", "simple", SEARCH_LANGUAGES),
         ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
         ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
         ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),

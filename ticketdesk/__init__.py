@@ -106,6 +106,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
             lock=settings.database_lock_timeout,
             idle=settings.database_idle_timeout,
         ),
+        "SEARCH_LANGUAGE": settings.search_language,
         "RATE_LIMITS": settings.ratelimit_enabled,
         "RATELIMIT_STORAGE_URI": settings.ratelimit_storage or f"{limits.SCHEME}://",
         "RATELIMIT_CREATE": settings.ratelimit_create,

@@ -1,4 +1,4 @@
-"""The operator's door: `flask worker`, `setup-link`, `demo`, `doctor`, `token …`, `counters …` and `staff …`."""
+"""The operator's door: `flask worker`, `setup-link`, `demo`, `doctor`, `token …`, `counters …`, `search …` and `staff …`."""
 
 import logging
 import sys
@@ -23,6 +23,7 @@ from ticketdesk.extensions import db
 from ticketdesk.jobs import worker as jobs
 from ticketdesk.models import ApiToken, Scope, Staff
 from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.search import vocabulary
 from ticketdesk.tickets import counters
 
 DEMO_USUAL, DEMO_MAX = 200, 10_000_000
@@ -33,12 +34,13 @@ _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 commands = Commands()
 tokens = Commands("token", help="Make and revoke API tokens.")
 counts = Commands("counters", help="Look after the counters behind the dashboard and the API's statistics.")
+searching = Commands("search", help="Look after the words that the search knows.")
 staff = Commands("staff", help="Look after staff accounts when nobody can do it in the console.")
 
 
 def install(app: Flask) -> None:
     """Add the commands to the app."""
-    for command in (*commands.commands.values(), tokens, counts, staff):
+    for command in (*commands.commands.values(), tokens, counts, searching, staff):
         app.cli.add_command(command)
 
 
@@ -67,6 +69,17 @@ def rebuild_counters() -> None:
     counters.rebuild()
     db.session.commit()
     click.echo("The counters are counted anew.")
+
+
+@searching.command("rebuild")
+def rebuild_search() -> None:
+    """Read the words of all tickets and replies anew, after a change of SEARCH_LANGUAGE; nobody has to wait."""
+    language = current_app.config["SEARCH_LANGUAGE"]
+    with click.progressbar(length=vocabulary.last_ids(), label="Reading words") as bar:
+        for passed in vocabulary.rebuild(language):
+            db.session.commit()
+            bar.update(passed)
+    click.echo(f"The words are read for SEARCH_LANGUAGE={language}.")
 
 
 @commands.command("setup-link")

@@ -26,6 +26,7 @@ from ticketdesk.health import database_revision, wanted_revision
 from ticketdesk.jobs.worker import STALLED_AFTER
 from ticketdesk.mail import outbox, smtp
 from ticketdesk.models import MailState, Role
+from ticketdesk.search import vocabulary
 
 POSTGRESQL_VERSIONS = range(15, 19)
 # Seconds.
@@ -99,6 +100,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _first_admin()
             yield from _jobs()
             yield from _outbox()
+            yield _search(settings)
         yield _clock()
     except DBAPIError as error:
         yield _fail("database", f"It did not answer a question: {why(error)}.")
@@ -198,6 +200,19 @@ def _outbox() -> Iterator[Finding]:
     for state, what in ((MailState.FAILED, "could not be sent"), (MailState.UNSURE, "may have been sent or not")):
         if number := counts[state]:
             yield _warn("outbox", f"{number:,} mail{'s' if number > 1 else ''} {what}; see the outbox in the console.")
+
+
+def _search(settings: Settings) -> Finding:
+    stored, wanted = vocabulary.stored_language(), settings.search_language
+    if stored is not None and stored != wanted:
+        return _warn(
+            "search",
+            f"SEARCH_LANGUAGE is {wanted}, but the words of the desk were read for {stored}, so endings of words"
+            " matter to the search; `flask search rebuild` reads them anew.",
+        )
+    if wanted == vocabulary.SIMPLE:
+        return _ok("search", "Words are found as they are written; SEARCH_LANGUAGE lets it see past their endings.")
+    return _ok("search", f"Words are found in all their forms in {wanted.capitalize()}.")
 
 
 def _clock() -> Finding:

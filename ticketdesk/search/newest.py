@@ -14,11 +14,14 @@ the other words of the query lead to tickets, or else the newest ones are walked
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from math import ceil
 from typing import Any
 
-from sqlalchemy import BigInteger, Subquery, text
+from sqlalchemy import BigInteger, Subquery, select, text
 
+from ticketdesk import reading
+from ticketdesk.reading import Statement
 from ticketdesk.search import frequencies
 from ticketdesk.search.frequencies import Frequencies
 from ticketdesk.search.tsquery import Group, Node, Word, any_of, words
@@ -82,6 +85,16 @@ def attempts(query: Node, *, behind: tuple[datetime, int] | None, most: int) -> 
             "most": most,
         }
         yield Shape(step.indexed is None, step.days is not None, behind is not None), values
+
+
+def finds(query: Node) -> bool:
+    """Whether any ticket matches."""
+    return any(reading.rows(_found(shape), **values) for shape, values in attempts(query, behind=None, most=1))
+
+
+@cache
+def _found(shape: Shape) -> Statement:
+    return reading.compiled(select(ids(shape).c.id))
 
 
 def steps(query: Node, known: Frequencies, most: int) -> Iterator[Step]:

@@ -101,6 +101,11 @@ def marked(shown: str, sought: Sequence[Word]) -> Sequence[Piece]:
     return _cut(shown, _hits(shown, sought))
 
 
+def places_of(word: Word, shown: str) -> Sequence[tuple[int, int]]:
+    """Where a text has a word: from which character to which."""
+    return [(hit.start, hit.end) for hit in _hits(shown, [word])]
+
+
 @dataclass(frozen=True, slots=True)
 class _Hit:
     start: int

@@ -5,7 +5,7 @@ does not do with them: judging how common they are, leaving out parts, adding fo
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -55,6 +55,23 @@ def words(node: Node) -> Iterator[Word]:
     elif node.operator != "!":
         for part in node.parts:
             yield from words(part)
+
+
+def leaves(node: Node) -> Iterator[Word]:
+    """All words, also those that a text must not have."""
+    if isinstance(node, Word):
+        yield node
+    else:
+        for part in node.parts:
+            yield from leaves(part)
+
+
+def with_forms(node: Node, forms: Mapping[str, Sequence[str]]) -> Node:
+    """The query with each word's other forms beside it."""
+    if isinstance(node, Group):
+        return Group(node.operator, tuple(with_forms(part, forms) for part in node.parts))
+    others = [Word(form) for form in forms.get(node.lexeme, ()) if form != node.lexeme]
+    return Group("|", (node, *others)) if others else node
 
 
 def any_of(lexemes: Iterable[str]) -> Node:

@@ -171,7 +171,7 @@ def first(wanted: Filter, after: Position | None = None, *, most: int) -> list[L
     found: list[Listed] = []
     for group, start in _groups(wanted, after):
         place = {"moment": start.moment, "id": start.id} if start else {}
-        statement = _prepared(group, behind_position=start is not None)
+        statement = _prepared(group, read(group.search), behind_position=start is not None)
         found += map(listed, replica.rows(statement, most=most - len(found), **place))
         if len(found) == most:
             break
@@ -196,8 +196,11 @@ def _searched(shape: Shape) -> reading.Statement:
 
 
 @lru_cache(maxsize=256)
-def _prepared(wanted: Filter, *, behind_position: bool) -> reading.Statement:
-    """The statement of a list, kept because making it takes longer than PostgreSQL takes to answer it."""
+def _prepared(wanted: Filter, asked: Query | None, *, behind_position: bool) -> reading.Statement:
+    """The statement of a list, kept because making it takes longer than PostgreSQL takes to answer it.
+
+    What a search asks for is not the same for ever, so it is told beside the filter.
+    """
     return reading.compiled(_listed(wanted, behind_position=behind_position), plan_for_values=_hangs_on_values(wanted))
 
 
