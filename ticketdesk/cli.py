@@ -1,4 +1,4 @@
-"""The operator's door: `flask worker`, `setup-link`, `demo`, `doctor`, `token …`, `counters …`, `search …` and `staff …`."""
+"""The operator's door: `flask worker`, `setup-link`, `demo`, `doctor`, and `token`, `counters`, `search`, `staff`."""
 
 import logging
 import sys

@@ -82,7 +82,7 @@ def test_a_desk_that_is_fine(desk: Flask) -> None:
     assert set(examined.levels().values()) == {"ok"}, examined.output
     assert list(examined.findings) == [
         *("settings", "database", "schema", "staff", "worker", "jobs"),
-        *("clock", "mail", "AI", "address", "secret", "data", "disk"),
+        *("search", "clock", "mail", "AI", "address", "secret", "data", "disk"),
     ]
     assert examined.exit_code == 0
 

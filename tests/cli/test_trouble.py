@@ -17,6 +17,7 @@ COMMANDS = [
     ["demo"],
     ["setup-link"],
     ["worker"],
+    ["search", "rebuild"],
     ["token", "create", "x"],
     ["token", "list"],
     ["token", "revoke", "1"],

@@ -45,10 +45,11 @@ _LEARN = """
 """
 _NEXT = """
     SELECT ticket_id, message_id,
-        (SELECT max(id) FROM (SELECT id FROM ticket WHERE id > ticket_id ORDER BY id LIMIT :most) AS t) AS last_ticket,
-        (SELECT max(id) FROM (SELECT id FROM message WHERE id > message_id ORDER BY id LIMIT :most) AS m)
+        (SELECT max(id) FROM (SELECT id FROM ticket WHERE id > read.ticket_id ORDER BY id LIMIT :most) AS next)
+            AS last_ticket,
+        (SELECT max(id) FROM (SELECT id FROM message WHERE id > read.message_id ORDER BY id LIMIT :most) AS next)
             AS last_message
-    FROM search_progress
+    FROM search_progress AS read
     FOR UPDATE
 """
 

@@ -1,13 +1,13 @@
 """Know the words of the desk, so that a search can tell what a mistyped one was meant to be.
 
-Revision ID: 0021
+Revision ID: 0023
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
