@@ -12,8 +12,10 @@ from werkzeug.routing import Rule
 from tests.conftest import csrf_header, settings_for, signed_in
 from tests.factories import make_ticket, make_token
 from ticketdesk import create_app
+from ticketdesk.accounts import customers
 from ticketdesk.accounts.permissions import ROUTES, Need, need_of
 from ticketdesk.models import Role, Scope
+from ticketdesk.portal.mine import COOKIE
 
 # Building an app touches no database, so its routes can be read while tests are collected.
 RULES = sorted(create_app(settings_for("postgresql://nobody@/none")).url_map.iter_rules(), key=str)
@@ -24,6 +26,7 @@ class Who(Enum):
     """Everybody who may knock."""
 
     NOBODY = "nobody"
+    CUSTOMER = "customer"
     AGENT = "agent"
     ADMIN = "admin"
     READ_TOKEN = "read token"
@@ -50,6 +53,11 @@ def send(app: Flask) -> Callable[[Who, Rule, str], int | str]:
         match who:
             case Who.NOBODY:
                 client = app.test_client()
+                return client, csrf_header(client)
+            case Who.CUSTOMER:
+                client = app.test_client()
+                # Sent everywhere, not to the customer's list alone, as by somebody who tries.
+                client.set_cookie(COOKIE, customers.sign_in(customers.make_link_key(ticket.requester_email or "")))
                 return client, csrf_header(client)
             case Who.AGENT | Who.ADMIN:
                 client = signed_in(app, Role(who.value))
@@ -80,7 +88,7 @@ def test_the_table_is_what_happens(send: Callable[[Who, Rule, str], int | str], 
     is_api = rule.endpoint.startswith("api.")
     for who in Who:
         is_token = who in {Who.READ_TOKEN, Who.WRITE_TOKEN}
-        known = who if is_api or not is_token else Who.NOBODY
+        known = Who.NOBODY if who is Who.CUSTOMER or (is_token and not is_api) else who
         outcome = send(who, rule, method)
         if known in ALLOWED[need]:
             assert outcome not in {401, 403}, f"{who} is refused"
