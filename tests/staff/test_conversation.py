@@ -1,51 +1,22 @@
 """Talking on a ticket's page: replies, notes, what was said meanwhile, assignment and tags."""
 
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
-from werkzeug.test import TestResponse
 
 from tests.factories import make_staff, make_ticket
 from tests.portal.pages import page_of
 from tests.staff.conftest import Send, me, toasts
-from ticketdesk.core import clock
-from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
+from tests.staff.talking import LINUS, box, reply, said, write
+from ticketdesk.core.actors import CUSTOMER, Actor
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
-from ticketdesk.models import CannedReply, Channel, Message, MessageKind, Ticket
-from ticketdesk.tickets import canned, conversation, drafts, queries, service, tags
-from ticketdesk.tickets.canned import NewCannedReply
-
-LINUS = Actor(ActorKind.STAFF, 7, "Linus Torvalds")
-
-
-def said(ticket: Ticket) -> list[tuple[str, str]]:
-    return [
-        (message.kind, message.body)
-        for message in db.session.scalars(select(Message).where(Message.ticket_id == ticket.id).order_by(Message.id))
-    ]
-
-
-def reply(ticket: Ticket, body: str, actor: Actor = LINUS) -> Message:
-    channel = Channel.PORTAL if actor is CUSTOMER else Channel.STAFF
-    message = conversation.add_reply(service.locked(ticket.id), body, actor, channel)
-    db.session.commit()
-    return message
-
-
-def box(client: FlaskClient, ticket: Ticket) -> dict[str, str]:
-    """What the box for writing would send if nothing was typed."""
-    form = page_of(client.get(f"/staff/tickets/{ticket.id}")).form
-    return {name: form[name] for name in ("nonce", "seen")}
-
-
-def write(send: Send, client: FlaskClient, ticket: Ticket, **typed: Any) -> TestResponse:
-    return send(client, f"/staff/tickets/{ticket.id}/messages", **{"kind": "reply"} | box(client, ticket) | typed)
+from ticketdesk.models import Channel, Message, MessageKind, Ticket
+from ticketdesk.tickets import conversation, drafts, queries, service, tags
 
 
 class TestTheThread:
@@ -263,112 +234,6 @@ class TestWhatWasSaidMeanwhile:
         assert toasts(answer) == ["Your note is added."]
 
 
-class TestCannedReplies:
-    @pytest.fixture
-    def refund(self, app: Flask, agent: FlaskClient) -> CannedReply:
-        new = NewCannedReply("Refund", "Hi {{ requester.name }}.", status=Status.RESOLVED, tags=["refund"])
-        made = canned.create_canned_reply(new, me(app, agent))
-        db.session.commit()
-        return made
-
-    def test_they_are_offered_filled_in_and_as_text(
-        self, agent: FlaskClient, admin: FlaskClient, refund: CannedReply
-    ) -> None:
-        ticket = make_ticket(requester_name="<img src=x onerror=alert(1)>")
-        offered = agent.get(f"/staff/tickets/{ticket.id}/canned").text
-        assert r'data-text="Hi \&lt;img src=x onerror=alert(1)&gt;."' in offered.replace("\\&", r"\&")
-        assert "<img" not in offered
-        assert "Status: Resolved" in offered
-        # Nobody is offered what is somebody else's own.
-        assert "Refund" not in admin.get(f"/staff/tickets/{ticket.id}/canned").text
-
-    def test_without_a_script_one_is_inserted_and_not_sent(
-        self, agent: FlaskClient, admin: FlaskClient, send: Send, refund: CannedReply
-    ) -> None:
-        ticket = make_ticket()
-        path = f"/staff/tickets/{ticket.id}/insert"
-        page = send(agent, path, kind="reply", reply="Hello.", note="Odd.", canned=refund.id, **box(agent, ticket))
-        assert ">\nHello.\n\nHi Ada Lovelace.</textarea>" in page.text
-        assert ">\nOdd.</textarea>" in page.text
-        assert '<input type="hidden" name="set_status" value="resolved">' in page.text
-        assert said(ticket) == []
-        assert "Choose a canned reply" in send(agent, path, kind="reply", reply="Hello.").text
-        for foreign in (refund.id, 0, "x"):
-            assert send(admin, path, kind="reply", canned=foreign).status_code == 404
-
-    def test_what_goes_with_a_reply_is_one_act(self, app: Flask, agent: FlaskClient, send: Send) -> None:
-        ticket, linus = make_ticket(), make_staff(name="Linus Torvalds")
-        answer = write(
-            send,
-            agent,
-            ticket,
-            reply="Hi {{ requester.first_name }}.",
-            set_status="closed",
-            set_priority="low",
-            set_category="billing",
-            set_assignee=linus.id,
-            set_tag=["late", "vip"],
-        )
-        assert toasts(answer) == ["Your reply is sent, and the ticket is changed."]
-        assert said(ticket) == [("reply", "Hi Ada.")]
-        now = db.session.get_one(Ticket, ticket.id)
-        assert (now.status, now.priority, now.category) == ("closed", "low", "billing")
-        assert (now.assignee, now.tags) == (linus, ["late", "vip"])
-
-    def test_it_goes_with_a_note_or_alone_as_well(self, agent: FlaskClient, send: Send) -> None:
-        ticket = make_ticket()
-        write(send, agent, ticket, kind="note", note="For {{ nobody }}.", set_tag="vip")
-        assert toasts(write(send, agent, ticket, reply=" ", set_status="closed")) == ["The ticket is changed."]
-        assert said(ticket) == [("note", "For {{ nobody }}.")]
-        now = db.session.get_one(Ticket, ticket.id)
-        assert (now.status, now.tags) == ("closed", ["vip"])
-
-    def test_where_one_part_cannot_be_nothing_is_done_and_nothing_lost(self, agent: FlaskClient, send: Send) -> None:
-        ticket, gone = make_ticket(), make_staff(name="Gone Girl")
-        gone.active = False
-        db.session.commit()
-        answer = write(send, agent, ticket, reply="Soon.", set_status="closed", set_assignee=gone.id)
-        assert answer.status_code == 422
-        assert "The account of Gone Girl is switched off" in answer.text
-        assert ">\nSoon.</textarea>" in answer.text
-        assert '<input type="hidden" name="set_status" value="closed">' in answer.text
-        assert said(ticket) == []
-        assert db.session.get_one(Ticket, ticket.id).status == Status.OPEN
-
-    @pytest.mark.parametrize("text", ["Hi {{ requester.nmae }}", "Hi {{ }}", "Hi {{ requester.name"])
-    def test_an_unknown_variable_stops_what_was_typed_too(self, agent: FlaskClient, send: Send, text: str) -> None:
-        ticket = make_ticket()
-        answer = write(send, agent, ticket, reply=text, status="resolved")
-        assert answer.status_code == 422
-        assert "variable" in answer.text.split('id="fault" role="alert">')[1].split("</p>")[0]
-        assert f">\n{text}</textarea>" in answer.text
-        assert said(ticket) == []
-        assert db.session.get_one(Ticket, ticket.id).status == Status.OPEN
-
-    def test_a_preview_is_what_is_sent(self, agent: FlaskClient, send: Send) -> None:
-        ticket = make_ticket(requester_name="*Ada* <img src=x onerror=alert(1)>")
-        typed = "Hi {{ requester.name }}, **soon**. <b>x</b> [me](javascript:alert(1))"
-        shown = send(agent, f"/staff/tickets/{ticket.id}/preview", kind="reply", reply=typed).text
-        html = shown.split('dir="auto">')[1].split("</div>")[0].strip()
-        assert "*Ada* &lt;img" in html
-        assert "<strong>soon</strong>" in html
-        assert "<img" not in html
-        assert "<a" not in html
-        write(send, agent, ticket, reply=typed)
-        assert html in agent.get(f"/staff/tickets/{ticket.id}").text
-        note = send(agent, f"/staff/tickets/{ticket.id}/preview", kind="note", note="{{ nobody }}")
-        assert "{{ nobody }}" in note.text
-        fault = send(agent, f"/staff/tickets/{ticket.id}/preview", kind="reply", reply="{{ nobody }}").text
-        assert "There is no variable “nobody”" in fault
-
-    def test_one_goes_on_to_the_next_ticket_of_the_list(self, agent: FlaskClient, send: Send) -> None:
-        older, ticket = make_ticket("Older"), make_ticket("Newer")
-        path = f"/staff/tickets/{ticket.id}/messages?from=status%3Dopen"
-        answer = send(agent, path, kind="reply", reply="Done.", status="resolved", then="next", seen="0")
-        assert toasts(answer) == [f"{ticket.reference}: your reply is sent, and the ticket is resolved."]
-        assert (answer.request.path, answer.request.args["from"]) == (f"/staff/tickets/{older.id}", "status=open")
-
-
 class TestAssignment:
     def test_one_takes_a_ticket_and_gives_it_away(self, app: Flask, agent: FlaskClient, send: Send) -> None:
         ticket, linus = make_ticket(), make_staff(name="Linus Torvalds")
@@ -404,76 +269,6 @@ class TestAssignment:
         assert "(now <bdi>Linus Torvalds</bdi>)" in answer.text
         assert '<input type="hidden" name="assignee" value="me">' in answer.text
         assert db.session.get_one(Ticket, ticket.id).assignee == linus
-
-
-class TestSleep:
-    def test_a_ticket_sleeps_until_a_moment_and_is_woken(self, agent: FlaskClient, send: Send) -> None:
-        ticket = make_ticket()
-        path = f"/staff/tickets/{ticket.id}"
-        until = clock.now().replace(microsecond=0) + timedelta(days=3)
-        [told] = toasts(send(agent, f"{path}/snooze", until=until.isoformat()))
-        assert told == f"It sleeps until {until:%a} {until.day} {until:%b %H:%M} UTC."
-        assert db.session.get_one(Ticket, ticket.id).snoozed_until == until
-        assert "Snoozed until" in agent.get(path).text
-        assert toasts(send(agent, f"{path}/snooze", wake="wake")) == ["It is awake."]
-        assert "Snoozed until" not in agent.get(path).text
-
-    @pytest.mark.parametrize(
-        ("zone", "hour"),
-        [("Europe/Berlin", 8), ("America%2FNew_York", 14), ("", 9), ("Nowhere", 9), ("../../etc/passwd", 9)],
-    )
-    def test_a_time_is_the_callers_own(self, agent: FlaskClient, send: Send, zone: str, hour: int) -> None:
-        ticket, year = make_ticket(), clock.now().year + 1
-        agent.set_cookie("ticketdesk_zone", zone, path="/staff")
-        send(agent, f"/staff/tickets/{ticket.id}/snooze", at=f"{year}-01-15T09:00")
-        assert db.session.get_one(Ticket, ticket.id).snoozed_until == datetime(year, 1, 15, hour, tzinfo=UTC)
-        assert f"until {year}-01-15 {hour:02}:00 UTC" in agent.get(f"/staff/tickets/{ticket.id}").text
-        assert f"15 Jan {year} 09:00" in agent.get(f"/staff/tickets/{ticket.id}").text
-
-    @pytest.mark.parametrize(
-        ("fields", "fault"),
-        [
-            ({}, "Choose a day and a time."),
-            ({"at": "soon"}, "Choose a day and a time."),
-            ({"at": "0001-01-01T00:00"}, "This moment has passed"),
-            ({"at": "2020-01-01T09:00"}, "This moment has passed"),
-            ({"at": "9990-12-31T23:59"}, "at most"),
-            ({"at": "9999-12-31T23:59"}, "Choose a day and a time."),
-            ({"until": "\x00"}, "Choose a day and a time."),
-        ],
-    )
-    def test_a_moment_that_cannot_be_comes_back_with_its_fault(
-        self, agent: FlaskClient, send: Send, fields: dict[str, str], fault: str
-    ) -> None:
-        ticket = make_ticket()
-        agent.set_cookie("ticketdesk_zone", "America/New_York", path="/staff")
-        answer = send(agent, f"/staff/tickets/{ticket.id}/snooze", **fields)
-        assert answer.status_code == 422
-        assert fault in answer.text.split('id="snooze-fault"')[1].split("</p>")[0]
-        assert f'value="{fields.get("at", "")}"' in answer.text
-        assert db.session.get_one(Ticket, ticket.id).snoozed_until is None
-
-    def test_a_ticket_that_is_done_does_not_sleep(self, agent: FlaskClient, send: Send) -> None:
-        ticket = make_ticket()
-        service.change_status(service.locked(ticket.id), Status.RESOLVED, LINUS)
-        db.session.commit()
-        assert 'id="snooze"' not in agent.get(f"/staff/tickets/{ticket.id}").text
-        until = (clock.now() + timedelta(days=1)).isoformat()
-        assert send(agent, f"/staff/tickets/{ticket.id}/snooze", until=until).status_code == 422
-
-
-def test_others_who_have_the_ticket_open_are_told(app: Flask, agent: FlaskClient, admin: FlaskClient) -> None:
-    me(app, agent).name = "<img src=x onerror=alert(1)>"
-    db.session.commit()
-    path = f"/staff/tickets/{make_ticket().id}"
-    assert "has this open" not in agent.get(path).text
-    shown = admin.get(path).text
-    assert "<bdi>&lt;img src=x onerror=alert(1)&gt;</bdi> has this open, too" in shown
-    agent.get(f"{path}/live?writing=")
-    first = admin.get(f"{path}/live")
-    assert "is writing a reply" in first.text
-    again = admin.get(f"{path}/live", headers={"If-None-Match": first.headers["ETag"]})
-    assert again.status_code == 304
 
 
 class TestTags:

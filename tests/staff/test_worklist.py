@@ -72,6 +72,16 @@ def test_a_change_does_not_lose_the_list(agent: FlaskClient, send: Send, tickets
     assert answer.request.args["from"] == "status=open"
 
 
+def test_a_change_can_lead_on(agent: FlaskClient, send: Send, tickets: list[int]) -> None:
+    ticket = db.session.get_one(Ticket, tickets[4])
+    path = f"/staff/tickets/{ticket.id}?from=status%3Dopen"
+    answer = send(agent, path, version=ticket.version, status="resolved", then="next")
+    assert toasts(answer) == [f"{ticket.reference} is saved."]
+    assert (answer.request.path, answer.request.args["from"]) == (f"/staff/tickets/{tickets[3]}", "status=open")
+    # What stops it stays where it is.
+    assert send(agent, path, version=0, status="closed", then="next").status_code == 409
+
+
 def test_a_ticket_that_left_the_list_still_has_its_place(agent: FlaskClient, tickets: list[int]) -> None:
     service.change_status(service.locked(tickets[2]), Status.CLOSED, LINUS)
     db.session.commit()

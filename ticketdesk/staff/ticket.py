@@ -1,5 +1,6 @@
 """A ticket's own page: the conversation, everything about the ticket, and changing it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -18,12 +19,10 @@ from ticketdesk.staff.conversation import Composer
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, me, read_assignee, read_changes, read_id
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import alike, assignment, queries, serialize, service, thread
+from ticketdesk.tickets import alike, assignment, queries, serialize, service, snooze, thread
 from ticketdesk.tickets.canned import canned_replies_for
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
 from ticketdesk.tickets.presence import note_presence, who_is_here
-from ticketdesk.tickets.snooze import offers as snooze_offers
-from ticketdesk.tickets.snooze import snooze, wake
 from ticketdesk.tickets.tags import set_tags, tags_starting_with
 from ticketdesk.tickets.workflow import DONE
 
@@ -76,9 +75,8 @@ class TicketPage(ConsolePage):
     def say(self, ticket_id: int) -> ResponseReturnValue:
         """Send a reply or add a note; what stops it comes back with all that was typed."""
         ticket = queries.by_id(ticket_id)
-        # Whoever writes a note is not done yet. The next ticket is looked up before this one moves in the list.
-        onward = request.form.get("then") == "next" and request.form.get("kind") != MessageKind.NOTE
-        _, behind = worklist.neighbours(ticket) if onward else (None, None)
+        # Whoever writes a note is not done with the ticket.
+        onward = _onward_from(ticket) if request.form.get("kind") != MessageKind.NOTE else None
         try:
             sent = conversation.send(ticket_id, request.form)
         except AnsweredMeanwhile as error:
@@ -91,7 +89,7 @@ class TicketPage(ConsolePage):
             return page, HTTPStatus.UNPROCESSABLE_ENTITY
         if onward:
             flash(f"{ticket.reference}: {sent.sentence[0].lower()}{sent.sentence[1:]}", "good")
-            return _onward(behind)
+            return onward()
         flash(sent.sentence, "good")
         return _back(ticket_id, anchor=f"message-{sent.message_id}" if sent.message_id else None)
 
@@ -142,10 +140,10 @@ class TicketPage(ConsolePage):
         until = None
         try:
             if "wake" in request.form:
-                wake(ticket, caller().actor)
+                snooze.wake(ticket, caller().actor)
             else:
                 until = local_time.read_moment("snoozed_until", request.form.get("until") or at)
-                snooze(ticket, until, caller().actor)
+                snooze.snooze(ticket, until, caller().actor)
             db.session.commit()
         except (Invalid, Conflict) as error:
             db.session.rollback()
@@ -160,6 +158,7 @@ class TicketPage(ConsolePage):
             title=request.form.get("title"),
             assignee=read_assignee(request.form),
         )
+        onward = _onward_from(queries.by_id(ticket_id))
         ticket = service.locked(ticket_id)
         if request.form.get("version") != str(ticket.version):
             db.session.rollback()
@@ -176,6 +175,9 @@ class TicketPage(ConsolePage):
                 else {"fault": fault.message}
             )
             return self._page(queries.by_id(ticket_id), **told), HTTPStatus.UNPROCESSABLE_ENTITY
+        if onward:
+            flash(f"{ticket.reference} is saved.", "good")
+            return onward()
         flash("Saved." if changed else "Nothing was different.", "good" if changed else "note")
         return _back(ticket_id)
 
@@ -210,6 +212,14 @@ def _onward(ticket_id: int | None, *, end: str = "This was the last ticket of th
     return redirect(worklist.address(), HTTPStatus.SEE_OTHER)
 
 
+def _onward_from(ticket: Ticket) -> Callable[[], Response] | None:
+    """The way on where the form asks for it, found before the ticket moves in the list."""
+    if request.form.get("then") != "next":
+        return None
+    _, behind = worklist.neighbours(ticket)
+    return lambda: _onward(behind)
+
+
 def _told(error: Invalid | Conflict) -> str:
     """Why it was not done, in sentences."""
     return " ".join(fault.message for fault in error.faults) if isinstance(error, Invalid) else str(error)
@@ -225,7 +235,7 @@ def _shown(ticket: Ticket) -> dict[str, object]:
         "lines": thread.lines(posts, queries.events_of(ticket)),
         "before": before,
         "others": who_is_here(ticket, besides=me()),
-        "naps": snooze_offers(local_time.now()),
+        "naps": snooze.offers(local_time.now()),
         "local_now": local_time.now(),
         "in_local_time": local_time.told,
         "may_sleep": Status(ticket.status) not in DONE,

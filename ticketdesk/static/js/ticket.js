@@ -16,6 +16,10 @@
     const status = document.getElementById("status");
     if (["resolved", "closed"].includes(status.value)) return;
     status.value = "resolved";
+    // What a ticket is done with leads on to the next one, where a reply would.
+    if (document.getElementById("then-next")?.checked) {
+      status.form.insertAdjacentHTML("beforeend", '<input type="hidden" name="then" value="next">');
+    }
     status.form.requestSubmit();
   }
 
