@@ -4,12 +4,16 @@ Threads, because a request may wait seconds for the AI: synchronous workers woul
 make everyone else wait with it.
 """
 
+import contextlib
+import ctypes
+import gc
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from config import ConfigError, load
@@ -37,6 +41,17 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 # Which proxies may set X-Forwarded-* is TRUSTED_PROXIES' to say, and the app's to apply.
 forwarded_allow_ips = ""
 control_socket_disable = True
+
+
+# Each thread would else get a heap of its own, and keep what one large answer took. glibc alone has this.
+with contextlib.suppress(AttributeError, OSError):
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX := -8, 2)
+
+
+def when_ready(server: Arbiter) -> None:
+    """Leave the loaded app out of garbage collection, whose marks would copy each page of it into every worker."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Worker) -> None:

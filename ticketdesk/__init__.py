@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import Engine
+from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Settings, load
@@ -29,7 +30,7 @@ from ticketdesk.api import views as api
 from ticketdesk.attachments.policy import Limits
 from ticketdesk.attachments.storage import storage_from
 from ticketdesk.core import logs
-from ticketdesk.extensions import Timeouts, csrf, db, engine_options, limiter, login, migrate, set_timeouts
+from ticketdesk.extensions import Timeouts, csrf, db, engine_options, limiter, login, set_timeouts
 from ticketdesk.portal import views as portal
 from ticketdesk.staff import console
 
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     set_timeouts(_database(app), app)
     liveness.watch(_database(app))
     replica.install(app, settings)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
+    app.extensions["migrate"] = LocalProxy(lambda: _migrations(app))
     # Before what reads a request's form, so that nobody sends files to where they may not.
     gate.install(app)
     csrf.init_app(app)
@@ -76,6 +77,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli.install(app)
     cli_ai.install(app)
     return app
+
+
+def _migrations(app: Flask) -> Any:
+    """Flask-Migrate, made when it is asked for: with Alembic it is 7 MB that only the process that migrates needs."""
+    from flask_migrate import Migrate
+
+    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
+    return app.extensions["migrate"]
 
 
 def _database(app: Flask) -> Engine:

@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
-from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -22,7 +21,7 @@ from ticketdesk.accounts import service as accounts
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.core import clock
 from ticketdesk.extensions import conninfo, db
-from ticketdesk.health import database_revision, wanted_revision
+from ticketdesk.health import database_revision, known_revisions, wanted_revision
 from ticketdesk.jobs.worker import STALLED_AFTER
 from ticketdesk.mail import outbox, smtp
 from ticketdesk.models import MailState, Role
@@ -137,8 +136,7 @@ def _schema() -> Finding:
     found, wanted = database_revision(), wanted_revision()
     if found == wanted:
         return _ok("schema", f"At revision {found}, the newest.")
-    scripts = ScriptDirectory(current_app.extensions["migrate"].directory)
-    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+    if found is not None and found not in known_revisions():
         return _fail(
             "schema", f"Revision {found} was made by a newer ticketdesk than this one; run that, or restore a backup."
         )

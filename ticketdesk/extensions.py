@@ -7,7 +7,6 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask_limiter import Limiter
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from psycopg.conninfo import make_conninfo
@@ -103,7 +102,6 @@ def conninfo(url: str) -> str:
 
 
 db = SQLAlchemy(metadata=Base.metadata)
-migrate = Migrate()
 csrf = CSRFProtect()
 login = LoginManager()
 limiter = Limiter(client_address)

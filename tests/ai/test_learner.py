@@ -187,3 +187,14 @@ def test_the_shipped_primer_is_left_as_it_is() -> None:
 def test_a_primer_of_nothing_leaves_it_to_the_rules() -> None:
     learner = Learner(Primer(Counts(), Counts()))
     assert learner.classify("refund my invoice").category is Category.BILLING
+
+
+def test_more_texts_are_counted_than_two_bytes_can() -> None:
+    few, many = Counts(), Counts()
+    for counts in (few, many):
+        for number in range(5):
+            counts.add([1, number + 2], 0)
+    for times in (1, -1):
+        for _ in range(1 << 16):
+            many.add([7], 0, times)
+    assert many.vote([1, 3, 7]) == few.vote([1, 3, 7])

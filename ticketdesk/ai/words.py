@@ -73,7 +73,7 @@ class Word(NamedTuple):
     written: str
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=8_000)
 def fold(word: str) -> str:
     """A word without case, accents and apostrophes: "Can’t" is "cant", "Größe" is "grosse"."""
     plain = word.casefold().replace("'", "").replace("’", "")
