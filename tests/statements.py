@@ -11,11 +11,15 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One statement as a cursor got it; ``alone`` where it was its own transaction."""
+    """One statement as a cursor got it.
+
+    ``alone`` where it was its own transaction, and ``prepared`` where it may be planned once for all values.
+    """
 
     sql: str
     values: Any
     alone: bool
+    prepared: bool
 
 
 @contextmanager
@@ -26,7 +30,7 @@ def listening(engine: sa.Engine) -> Iterator[list[Sent]]:
     class Listening(psycopg.Cursor[Any]):
         def execute(self, query: Any, params: Any = None, **options: Any) -> "Listening":
             sql = query.decode() if isinstance(query, bytes) else query
-            heard.append(Sent(sql, params or None, self.connection.autocommit))
+            heard.append(Sent(sql, params or None, self.connection.autocommit, options.get("prepare") is not False))
             return super().execute(query, params, **options)
 
     def listen(connection: psycopg.Connection[Any], *_: object) -> None:

@@ -17,7 +17,7 @@ from tests.bench import desk as desks
 from tests.bench import floor, wrk
 from tests.bench.desk import Desk
 from tests.bench.progress import Progress
-from tests.bench.scenarios import SCENARIOS, Scenario
+from tests.bench.scenarios import SCENARIOS, NotMeasurableError, Scenario
 
 FULL, QUICK = (1_000, 100_000, 1_000_000), (1_000, 100_000)
 CONNECTIONS = 8
@@ -41,7 +41,7 @@ def main() -> None:
         ours = [stack.enter_context(desks.running(folder, size, progress)) for size in (QUICK if given.quick else FULL)]
         others = [desks.other(address) for address in given.against]
         rows = [_measure(scenario, ours, others, seconds, progress) for scenario in wanted]
-        memory = {desk.name: round(desk.memory_mb, 1) for desk in ours}
+        memory = {desk.name: desk.memory_mb() for desk in ours}
         progress.say("done", stage=True)
         _print(rows, ours, others, memory)
         if given.json:
@@ -55,7 +55,11 @@ def _measure(
     row: dict[str, Any] = {"scenario": scenario.name, "allowed_growth": scenario.grows, "servers": {}}
     for desk in [*ours, *([] if scenario.only_ours else others)]:
         progress.say(f"{scenario.name} · {desk.name}", stage=True)
-        requests = scenario.make(desk)
+        try:
+            requests = scenario.make(desk)
+        except NotMeasurableError as error:
+            progress.say(f"{scenario.name} · {desk.name}: not measured, because {error}", stage=True)
+            continue
         wrk.drive(desk, requests, connections=CONNECTIONS, seconds=1)
         many = wrk.drive(desk, requests, connections=CONNECTIONS, seconds=seconds)
         one = wrk.drive(desk, requests, connections=1, seconds=seconds / 2)
@@ -71,7 +75,9 @@ def _measure(
     return row
 
 
-def _print(rows: list[dict[str, Any]], ours: list[Desk], others: list[Desk], memory: dict[str, float]) -> None:
+def _print(
+    rows: list[dict[str, Any]], ours: list[Desk], others: list[Desk], memory: dict[str, tuple[float, float]]
+) -> None:
     hello = next((row for row in rows if row["scenario"].startswith("hello")), None)
     print(f"\n{CONNECTIONS} connections; times in ms. “alone” is the p50 at one connection, “floor” its SQL by pgbench")
     print("plus the web server's answer to a request without SQL.\n")
@@ -98,7 +104,8 @@ def _print(rows: list[dict[str, Any]], ours: list[Desk], others: list[Desk], mem
                 for mine in ours:
                     times = row["servers"][mine.name]["requests_a_second"] / theirs["requests_a_second"]
                     print(f"{'':<34}{mine.name}: {times:.1f} × the requests/s of {other.name}")
-    print("\nlargest web process: " + ", ".join(f"{name} {size:.0f} MB" for name, size in memory.items()))
+    print("\nlargest web process: " + ", ".join(f"{name}: {rss:.0f} MB" for name, (rss, _) in memory.items()))
+    print("its share of the pages: " + ", ".join(f"{name}: {pss:.0f} MB" for name, (_, pss) in memory.items()))
 
 
 if __name__ == "__main__":

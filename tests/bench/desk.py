@@ -2,13 +2,14 @@
 
 import contextlib
 import http.client
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,13 +40,18 @@ class Desk:
     dsn: str | None = None
     process: int | None = None
 
-    @property
-    def memory_mb(self) -> float:
-        """The largest resident memory of its web processes, shared pages included, in MB."""
-        if self.process is None:
-            return 0.0
-        workers = psutil.Process(self.process).children()
-        return max((worker.memory_info().rss for worker in workers), default=0) / 1e6
+    def memory_mb(self) -> tuple[float, float]:
+        """Of its largest web process, in MB: what is resident, and its share of it where pages are shared."""
+        workers = psutil.Process(self.process).children() if self.process else []
+        found = [worker.memory_full_info() for worker in workers]
+        return max((info.rss for info in found), default=0) / 1e6, max((info.pss for info in found), default=0) / 1e6
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
+        """The answer to a GET, as the desk's token unless ``headers`` say otherwise."""
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+        connection.request("GET", path, headers=headers or {"Authorization": f"Bearer {self.token}"})
+        return connection.getresponse()
 
 
 @contextlib.contextmanager
@@ -90,7 +96,13 @@ def other(address: str) -> Desk:
     host = urlsplit(url)
     if host.hostname not in {"127.0.0.1", "localhost", "::1"}:
         raise SystemExit(f"bench: {url} is not on this machine; only loopback addresses are measured.")
-    return Desk(f"other, {host.port}", url.rstrip("/"), token, 0)
+    desk = Desk(f"other, {host.port}", url.rstrip("/"), token, 0)
+    try:
+        answer = desk.get("/api/tickets/stats/")
+        total = json.loads(answer.read())["total_tickets"]
+    except (OSError, ValueError, KeyError):
+        raise SystemExit(f"bench: {desk.url}/api/tickets/stats/ does not tell how many tickets there are.") from None
+    return replace(desk, tickets=total)
 
 
 def _free_port() -> int:

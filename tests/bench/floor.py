@@ -1,20 +1,20 @@
 """What a request's SQL costs by itself: the same statements on the same data, sent by pgbench."""
 
 import functools
+import itertools
 import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
-import sqlalchemy as sa
-from flask.testing import FlaskClient
+from flask import Flask
 
 from tests.bench.desk import Desk
 from tests.bench.scenarios import Requests
 from tests.conftest import settings_for
+from tests.statements import Sent, listening
 from ticketdesk import create_app
 from ticketdesk.embedded import _binaries
 from ticketdesk.extensions import db
@@ -23,54 +23,65 @@ SAMPLE = 10
 
 
 def milliseconds(desk: Desk, requests: Requests) -> float | None:
-    """The mean latency of a request's statements at one connection, or None where a request needs a session."""
-    if desk.dsn is None or requests.cookie:
+    """The mean latency of a request's statements at one connection, or None for a server whose database is not ours.
+
+    They are what an app in this process was heard to send for the first few requests, values written out, each
+    transaction with its BEGIN and COMMIT, and each statement that the app sends alone without.
+    """
+    if desk.dsn is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(_binaries() / "pgbench"), "-n", "-M", "prepared", "-c", "1", "-T", "1"]
-        for number, statements in enumerate(_statements(desk, requests)):
+        scripts, prepared = [], True
+        for number, heard in enumerate(_heard(desk, requests)):
             script = Path(folder, f"{number}.sql")
-            # To pgbench a colon and a word, as in JSON, is a variable of its own.
-            lines = (re.sub(r"(?<!:):(?=[A-Za-z_])", ": ", " ".join(line.split())) for line in statements)
-            script.write_text("BEGIN;\n" + "".join(f"{line};\n" for line in lines) + "COMMIT;\n")
-            command += ["-f", str(script)]
-        if "-f" not in command:
+            script.write_text(_script(desk.dsn, heard))
+            scripts += ["-f", str(script)]
+            prepared = prepared and all(sent.prepared for sent in heard)
+        if not scripts:
             return 0.0
-        run = subprocess.run([*command, desk.dsn], capture_output=True, text=True, check=False)
+        mode = "prepared" if prepared else "extended"
+        command = [str(_binaries() / "pgbench"), "-n", "-M", mode, "-c", "1", "-T", "1", *scripts, desk.dsn]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"latency average = ([\d.]+) ms", run.stdout)
     if run.returncode or found is None:
         raise SystemExit(f"bench: pgbench failed:\n{run.stderr}")
     return float(found[1])
 
 
-def _statements(desk: Desk, requests: Requests) -> Iterator[list[str]]:
-    """The statements of the first few requests, with their values written out."""
-    client, heard = _listening(desk.dsn or "")
-    headers = {"Authorization": f"Bearer {desk.token}"}
+def _script(dsn: str, heard: list[Sent]) -> str:
+    """The statements as pgbench reads them."""
+    lines = []
+    with psycopg.connect(dsn, cursor_factory=psycopg.ClientCursor) as connection:
+        writer = psycopg.ClientCursor(connection)
+        for alone, together in itertools.groupby(heard, key=lambda sent: sent.alone):
+            texts = (writer.mogrify(sent.sql.encode(), sent.values) for sent in together)
+            # To pgbench a colon and a word, as in JSON, is a variable of its own.
+            tidy = [re.sub(r"(?<!:):(?=[A-Za-z_])", ": ", " ".join(text.split())) for text in texts]
+            lines += tidy if alone else ["BEGIN", *tidy, "COMMIT"]
+    return "".join(f"{line};\n" for line in lines)
+
+
+def _heard(desk: Desk, requests: Requests) -> Iterator[list[Sent]]:
+    """What is sent for each of the first few requests."""
+    app = _app(desk.dsn or "")
+    with app.app_context():
+        engine = db.engine
+    headers = {"Cookie": requests.cookie} if requests.cookie else {"Authorization": f"Bearer {desk.token}"}
+    client = app.test_client(use_cookies=False)
     # The first use of a token in a while is written down, which is not what is measured.
     client.get("/api/tickets/?limit=1", headers=headers)
     for number, path in enumerate(requests.paths[:SAMPLE]):
-        heard.clear()
         body = requests.bodies[number % len(requests.bodies)] if requests.bodies else None
-        client.open(path, method=requests.method, data=body, headers=headers, content_type="application/json")
+        with listening(engine) as heard:
+            client.open(path, method=requests.method, data=body, headers=headers, content_type="application/json")
         if heard:
-            yield list(heard)
+            yield heard
 
 
 @functools.cache
-def _listening(dsn: str) -> tuple[FlaskClient, list[str]]:
-    """A client of an app on the database, and where its statements are heard."""
-    app = create_app(settings_for(f"postgresql://{_as_url(dsn)}"))
-    writer = psycopg.ClientCursor(psycopg.connect(dsn, autocommit=True))
-    heard: list[str] = []
-    with app.app_context():
-        engine = db.engine
-
-    @sa.event.listens_for(engine, "before_cursor_execute")
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        heard.append(writer.mogrify(statement, parameters or None))
-
-    return app.test_client(), heard
+def _app(dsn: str) -> Flask:
+    """An app on the database."""
+    return create_app(settings_for(f"postgresql://{_as_url(dsn)}"))
 
 
 def _as_url(dsn: str) -> str:
