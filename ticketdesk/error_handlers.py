@@ -18,6 +18,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from ticketdesk.attachments import service as attachments
+from ticketdesk.attachments.policy import megabytes
 from ticketdesk.core import clock, errors
 from ticketdesk.extensions import db, limiter
 
@@ -90,6 +92,12 @@ def _http_error(error: HTTPException) -> AnyResponse:
     sentence = SENTENCES.get(status, error.description or status.phrase)
     if isinstance(error, CSRFError):
         sentence = "This page has been open since before your session ended; go back, load it again and repeat."
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and request.mimetype == "multipart/form-data":
+        limits = attachments.limits()
+        sentence = (
+            f"These files are too large together; a message takes {megabytes(limits.total)}, "
+            f"and {megabytes(limits.size)} each."
+        )
     response = _answer(status, sentence)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:

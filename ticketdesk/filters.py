@@ -4,7 +4,11 @@ from datetime import datetime
 
 from flask import Flask
 
+from ticketdesk.attachments.kinds import group_of
+from ticketdesk.attachments.policy import megabytes
 from ticketdesk.core import clock
+
+NAME_TAIL = 9
 
 
 def install(app: Flask) -> None:
@@ -13,6 +17,9 @@ def install(app: Flask) -> None:
     app.add_template_filter(ago)
     app.add_template_filter(exact)
     app.add_template_filter(initials)
+    app.add_template_filter(megabytes)
+    app.add_template_filter(group_of)
+    app.add_template_filter(name_parts)
 
 
 def words(value: str) -> str:
@@ -38,6 +45,11 @@ def ago(value: datetime) -> str:
 def exact(value: datetime) -> str:
     """The moment in full, in UTC."""
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def name_parts(name: str) -> tuple[str, str]:
+    """A file's name in two, so that a narrow page leaves out its middle and keeps its ending."""
+    return (name[:-NAME_TAIL], name[-NAME_TAIL:]) if len(name) > 2 * NAME_TAIL else (name, "")
 
 
 def initials(name: str) -> str:

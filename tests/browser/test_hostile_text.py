@@ -4,7 +4,8 @@ Nothing of it may run, be fetched, or break the content security policy, which
 would say that it got as far as being markup.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,15 +14,18 @@ import pytest
 import sqlalchemy as sa
 from flask import url_for
 from playwright.sync_api import Dialog, Page, Request
+from werkzeug.datastructures import FileStorage
 
+from tests.attachments.samples import picture
 from tests.browser.conftest import Desk, OpenPage, StartDesk
 from tests.browser.test_console import sign_in
 from tests.factories import make_staff
 from tests.jobs.drain import run_jobs
 from ticketdesk.accounts import service as accounts
+from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.extensions import Base, db
-from ticketdesk.models import AiSuggestion, Channel, MessageKind, OutgoingMail, Role, Scope, Ticket
+from ticketdesk.models import AiSuggestion, Attachment, Channel, MessageKind, OutgoingMail, Role, Scope, Ticket
 from ticketdesk.tickets import canned, conversation, drafts, saved_views, service
 from ticketdesk.tickets.canned import NewCannedReply
 from ticketdesk.tickets.queries import Filter
@@ -38,6 +42,7 @@ HARMLESS = {
     "ai_engine_state.model",
     "ai_earlier_answer.answer",
     "ai_suggestion.guesses",
+    "attachment.media_type",
     "canned_reply.shortcut",
     "idempotency_key.answer",
     "incident.search",
@@ -52,7 +57,7 @@ HARMLESS = {
 ASKED = ("after", "before", "cursor", "from", "id", "into", "next", "page", "search", "sort", "state", "status", "tag")
 
 # A browser shows these answers as text or saves them; of the API, only its reference is a page.
-NO_PAGES = ("static", "health.", "api.list", "api.show", "api.stats", "api.openapi")
+NO_PAGES = ("static", "health.", "api.list", "api.show", "api.stats", "api.openapi", "portal.files.", "ticket.file")
 
 
 @pytest.fixture
@@ -74,7 +79,8 @@ def _sow() -> None:
         ticket = service.create_ticket(
             NewTicket(text[:200], ALL, text[:200], f"alert{number}'`{{}}|@example.com"), CUSTOMER
         )
-        conversation.add_reply(ticket, text, Actor(ActorKind.CUSTOMER, None, text[:200]), Channel.PORTAL)
+        customer = Actor(ActorKind.CUSTOMER, None, text[:200])
+        conversation.add_reply(ticket, text, customer, Channel.PORTAL, files=_files(text, ALL.encode()))
         conversation.add_note(ticket, ALL, agent, Channel.STAFF)
         conversation.add_reply(ticket, ALL, agent, Channel.STAFF)
         service.change(ticket, Changes(title=text[-200:], assignee=admin, tags=[_tag(text)]), agent)
@@ -83,9 +89,14 @@ def _sow() -> None:
         macro = NewCannedReply(text[:120], CANNED, tags=[_tag(text)])
         canned.create_canned_reply(macro, admin, shared=True)
         accounts.create_token(text[:200], Scope.READ, admin)
+    conversation.add_note(ticket, "", agent, Channel.STAFF, files=_files(HOSTILE[1], picture()))
     for text in HOSTILE[:8]:
         saved_views.save_view(text[:80], Filter(search=text), admin, shared=True)
     db.session.commit()
+
+
+def _files(name: str, content: bytes) -> Sequence[Attachment]:
+    return attachments.claim(attachments.receive([FileStorage(BytesIO(content), name)]).waiting)
 
 
 def _let_services_lie() -> None:
@@ -167,6 +178,7 @@ def _paths(desk: Desk) -> Iterator[str]:
             "link": ticket.link_id.hex,
             "mail_id": mail,
             "key": HOSTILE[1],
+            "attachment_id": db.session.scalars(sa.select(Attachment.id).where(Attachment.thumbnail)).first(),
         }
         for rule in sorted(desk.app.url_map.iter_rules(), key=str):
             if "GET" in (rule.methods or ()) and not rule.endpoint.startswith(NO_PAGES):

@@ -115,6 +115,23 @@ _HEADER = re.compile(rb"([!-9;-~]+):[ \t]")
 _HEADERS_OF_MAIL = {b"from", b"date"}
 
 
+_GROUPS = {
+    kind.media_type: kind.group
+    for kind in (
+        *(PDF, TEXT, MAIL, ZIP, HEIC, AVIF, MOV, M4A, MP4),
+        *SIGNED.values(),
+        *ZIPPED.values(),
+        *OPEN_DOCUMENTS.values(),
+        *STREAMS.values(),
+    )
+}
+
+
+def group_of(media_type: str) -> Group:
+    """What people would call a file of this media type."""
+    return _GROUPS.get(media_type, Group.DOCUMENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What was found in a file; a kind of None is one that is not taken."""

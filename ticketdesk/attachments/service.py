@@ -22,7 +22,7 @@ from ticketdesk.attachments.names import safe_name, shown_name
 from ticketdesk.attachments.policy import FIELD, Allowance, Limits
 from ticketdesk.attachments.storage import current_storage
 from ticketdesk.attachments.waiting import Waiting
-from ticketdesk.core.errors import Conflict, FieldFault, Invalid, NotFound
+from ticketdesk.core.errors import FieldFault, Invalid, NotFound
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import enqueue
 from ticketdesk.models import Attachment, Message, MessageKind, Ticket
@@ -37,9 +37,9 @@ class Received:
     faults: Sequence[FieldFault] = ()
 
     @property
-    def identity(self) -> str:
+    def identity(self) -> tuple[str, ...]:
         """What makes two sendings of the same files the same."""
-        return "".join(f"{file.sha256} {file.name}\n" for file in self.waiting)
+        return tuple(f"{file.sha256} {file.name}" for file in self.waiting)
 
     def all_taken(self) -> None:
         """Insist.
@@ -99,11 +99,11 @@ def receive(offered: Iterable[FileStorage], kept: Iterable[Waiting] = ()) -> Rec
     return Received([*waiting, *map(Waiting.of, rows)], faults)
 
 
-def claim(waiting: Iterable[Waiting]) -> Sequence[Attachment]:
+def claim(waiting: Sequence[Waiting]) -> Sequence[Attachment]:
     """The rows of files that wait, locked until the transaction ends, in the order given.
 
     Raises:
-        Conflict: one waits no longer, because it was sent already or too long ago.
+        Invalid: one waits no longer, because it was sent already or the form stood open for days.
     """
     ids = [file.id for file in waiting]
     if not ids:
@@ -115,9 +115,28 @@ def claim(waiting: Iterable[Waiting]) -> Sequence[Attachment]:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    if len(rows) < len(set(ids)):
-        raise Conflict("A file of this form is not here any more, or was sent already; attach it again.")
+    found = {row.id for row in rows}
+    gone = [
+        FieldFault(FIELD, f"“{file.name}” is not here any more; attach it again.")
+        for file in waiting
+        if file.id not in found
+    ]
+    if gone:
+        raise Invalid(*gone)
     return sorted(rows, key=lambda row: ids.index(row.id))
+
+
+def still(waiting: Iterable[Waiting]) -> Sequence[Waiting]:
+    """Those of the files that wait still."""
+    waiting = list(waiting)
+    free = db.session.scalars(
+        select(Attachment.id).where(
+            Attachment.id.in_([file.id for file in waiting]),
+            Attachment.message_id.is_(None),
+            Attachment.ticket_id.is_(None),
+        )
+    ).all()
+    return [file for file in waiting if file.id in free]
 
 
 def attach(files: Sequence[Attachment], owner: Message | Ticket) -> None:
@@ -149,7 +168,7 @@ def of_description(ticket: Ticket) -> Sequence[Attachment]:
 
 
 def of_ticket(ticket: Ticket) -> Sequence[Attachment]:
-    """All files of a ticket, those of notes too, oldest first."""
+    """All files of a ticket, those of notes too, oldest first; what was merged into it counts as its own."""
     return db.session.scalars(
         select(Attachment).outerjoin(Message).where(_of(ticket, set(MessageKind))).order_by(Attachment.id)
     ).all()

@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from flask import current_app
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer
 
 from ticketdesk.models import Attachment
 
-FIELD = "kept"
+FIELD = "waiting"
 """What the form's field with a signed word is called."""
 
-# The sweep takes away what waits longer than this.
 HOURS = 24
+"""How long a file waits at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,16 @@ class Waiting:
 
 
 def read_words(words: Iterable[str]) -> list[Waiting]:
-    """The files that a form carries, each once; a word that is not ours or too old is passed over."""
+    """The files that a form carries, each once; a word that is not ours is passed over."""
     found = {}
     for word in words:
         try:
-            file = Waiting(**_signer().loads(word, max_age=HOURS * 3600))
+            file = Waiting(**_signer().loads(word))
         except BadData:
             continue
         found[file.id] = file
     return list(found.values())
 
 
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="waiting file")
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="waiting file")

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, exists, func, select
 from config import Settings
 from ticketdesk import reading
 from ticketdesk.accounts import customers
+from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import ActorKind
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import enqueue
@@ -254,7 +255,12 @@ def _for_requester(ticket: Ticket) -> dict[str, object]:
 
 
 def _said(message: Message) -> dict[str, object]:
-    return {"said": message.body, "said_html": markdown.render(message.body)}
+    files = attachments.of_messages([message.id]).get(message.id, ())
+    return {
+        "said": message.body,
+        "said_html": markdown.render(message.body),
+        "files": [file.name for file in files],
+    }
 
 
 @cache

@@ -1,17 +1,24 @@
 """The customer's form. It reads what was typed; whether that makes a ticket is decided by the rules of tickets."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
+from flask import request
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import EmailField, HiddenField, MultipleFileField, SelectField, StringField, TextAreaField
 
 from ticketdesk.ai.suggest import MIN_TEXT, is_enough
+from ticketdesk.attachments import service as attachments
+from ticketdesk.attachments.policy import FIELD
+from ticketdesk.attachments.service import Received
+from ticketdesk.attachments.waiting import FIELD as WAITING
+from ticketdesk.attachments.waiting import Waiting, read_words
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.text import is_storable
 from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS, TITLE_MAX, Category, Priority
+from ticketdesk.extensions import db
 from ticketdesk.models import AiSuggestion
 from ticketdesk.tickets import idempotency
 from ticketdesk.tickets.rules import Checker
@@ -26,7 +33,46 @@ def _choices(open_choice: str, meanings: Mapping[Word, str]) -> list[tuple[str, 
     return [("", open_choice), *((word.value, f"{word.capitalize()}: {meaning}") for word, meaning in meanings.items())]
 
 
-class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
+class FormWithFiles(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
+    """A form that brings files, and carries the words for those that it brought before."""
+
+    files = MultipleFileField("Files")
+    _received: Received | None = None
+
+    def take_in(self) -> None:
+        """Take in the files that were chosen. It ends the transaction, because storing may take a while."""
+        db.session.rollback()
+        self._received = attachments.receive(request.files.getlist(FIELD), self.waiting)
+        db.session.commit()
+
+    @property
+    def waiting(self) -> Sequence[Waiting]:
+        """The files that are here already."""
+        if self._received is not None:
+            return self._received.waiting
+        return read_words(request.form.getlist(WAITING)) if self.is_submitted() else ()
+
+    @property
+    def faults(self) -> Sequence[FieldFault]:
+        """Why files were not taken in."""
+        return self._received.faults if self._received else ()
+
+    def _identity(self) -> Sequence[str]:
+        return self._received.identity if self._received else ()
+
+    def lose(self, error: Invalid) -> None:
+        """Tell what stops the form, and go on with those files that wait still."""
+        self._received = Received(attachments.still(self.waiting))
+        self.blame(*error.faults)
+
+    def blame(self, *faults: FieldFault) -> None:
+        """Put each fault beside its field."""
+        for fault in faults:
+            field = self[fault.field]
+            field.errors = [*field.errors, fault.message]
+
+
+class TicketForm(FormWithFiles):
     """What a customer types, and three hidden things that travel with it.
 
     ``nonce`` is made for each fresh form, so that sending it twice makes one ticket.
@@ -46,7 +92,8 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
 
     def checked(self) -> NewTicket | None:
         """The ticket that was typed; None where there are faults, which then stand at their fields."""
-        fits = self.validate()
+        fits = self.validate() and not self.faults
+        self.blame(*self.faults)
         try:
             new = NewTicket(
                 title=self.title.data or "",
@@ -73,12 +120,6 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
         title = self.title.data or ""
         return title[:TITLE_MAX] if is_storable(title) else "", description
 
-    def blame(self, *faults: FieldFault) -> None:
-        """Put each fault beside its field."""
-        for fault in faults:
-            field = self[fault.field]
-            field.errors = [*field.errors, fault.message]
-
     def prefill(self, proposed: AiSuggestion, seen: AiSuggestion | None) -> None:
         """Put the proposal into the drop-downs, except where the customer has chosen.
 
@@ -98,10 +139,10 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
         """
         nonce = self.nonce.data or secrets.token_urlsafe()
         typed = (new.title, new.description, new.requester_name, new.requester_email, new.category, new.priority)
-        return idempotency.digest("form", nonce, *(value or "" for value in typed))
+        return idempotency.digest("form", nonce, *(value or "" for value in typed), *self._identity())
 
 
-class ReplyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
+class ReplyForm(FormWithFiles):
     """What a customer says on their ticket.
 
     ``nonce`` is made for each fresh form, so that sending it twice says it once.
@@ -110,13 +151,10 @@ class ReplyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
     body = TextAreaField("Your reply")
     nonce = HiddenField(default=secrets.token_urlsafe)
 
-    def blame(self, error: Invalid) -> None:
-        """Put what is wrong beside the text."""
-        self.body.errors = [fault.message for fault in error.faults]
-
     def digest(self, link: str) -> str:
         """What makes two sendings the same; a form without its nonce is never the same as another."""
-        return idempotency.digest("reply", link, self.nonce.data or secrets.token_urlsafe(), self.body.data or "")
+        nonce = self.nonce.data or secrets.token_urlsafe()
+        return idempotency.digest("reply", link, nonce, self.body.data or "", *self._identity())
 
 
 def _word(vocabulary: type[Word], value: str | None) -> Word | None:

@@ -1,6 +1,7 @@
 """The customer's door: the form, the suggestion step and the ticket's own page."""
 
 import uuid
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
@@ -9,13 +10,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ticketdesk.ai import record
 from ticketdesk.ai.suggest import Suggestion, current_suggester
+from ticketdesk.attachments import service as attachments
+from ticketdesk.attachments.waiting import Waiting
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.models import AiSuggestion, Channel, Occasion, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
-from ticketdesk.portal import mine, rating, subscription, waiting, wording
+from ticketdesk.portal import files, mine, rating, subscription, waiting, wording
 from ticketdesk.portal.forms import ReplyForm, TicketForm
 from ticketdesk.tickets import conversation, idempotency, queries, serialize, service, thread
 from ticketdesk.tickets.rating import is_about_now
@@ -23,7 +26,7 @@ from ticketdesk.tickets.service import NewTicket
 from ticketdesk.tickets.workflow import DONE
 
 blueprint = Blueprint("portal", __name__)
-for part in (rating, mine, subscription):
+for part in (rating, mine, subscription, files):
     blueprint.register_blueprint(part.blueprint)
 blueprint.add_app_template_filter(wording.sureness)
 blueprint.add_app_template_filter(wording.engine_name)
@@ -40,21 +43,33 @@ def form() -> Response:
 def create() -> AnyResponse:
     """Open a ticket and lead to its page; the same form sent again leads to the same ticket."""
     form = TicketForm()
+    form.take_in()
     shown = _shown(form)
     new = form.checked()
     if new is None:
         return _form_page(form, HTTPStatus.BAD_REQUEST, shown=shown)
     digest = form.digest(new)
-    answer = idempotency.earlier_answer(digest, digest) or _create(new, shown, digest)
+    try:
+        answer = idempotency.earlier_answer(digest, digest) or _create(new, shown, digest, form.waiting)
+    except Invalid as error:
+        # The files may have gone with this very form, sent by the first of two clicks.
+        db.session.rollback()
+        earlier = idempotency.earlier_answer(digest, digest)
+        if earlier is None:
+            form.lose(error)
+            return _form_page(form, HTTPStatus.BAD_REQUEST, shown=_shown(form))
+        answer = earlier
     return redirect(url_for("portal.ticket", link=answer["link"]), HTTPStatus.SEE_OTHER)
 
 
-def _create(new: NewTicket, shown: AiSuggestion | None, digest: str) -> dict[str, str]:
+def _create(new: NewTicket, shown: AiSuggestion | None, digest: str, waiting: Sequence[Waiting]) -> dict[str, str]:
     """Open the ticket unless it was opened meanwhile, and return the answer to repeat."""
     suggestion = record.reread(shown) if shown else None
     if suggestion is None and (new.category is None or new.priority is None):
         suggestion = _suggest(new.title, new.description, new.requester_name)
-    ticket = service.create_ticket(new, caller().actor, suggestion, seen=shown is not None)
+    ticket = service.create_ticket(
+        new, caller().actor, suggestion, seen=shown is not None, files=attachments.claim(waiting)
+    )
     if shown is not None:
         record.attach(shown, ticket)
     elif suggestion is not None:
@@ -84,6 +99,8 @@ def suggest() -> Response:
 def review() -> Response:
     """The same as a step, without a script: the form again with the suggestion filled in."""
     form = TicketForm()
+    form.take_in()
+    form.blame(*form.faults)
     shown = _shown(form)
     text = form.text_to_classify()
     if text is None:
@@ -124,15 +141,23 @@ def reply(link: str) -> AnyResponse:
     """Say something on the ticket; the same form sent again says it no second time."""
     form = ReplyForm()
     found = queries.by_link(link)
+    form.take_in()
     digest = form.digest(link)
     try:
         answer = idempotency.earlier_answer(digest, digest) or _say(found, form, digest)
     except Invalid as error:
+        # The files may have gone with this very form, sent by the first of two clicks.
         db.session.rollback()
-        form.blame(error)
+        earlier = idempotency.earlier_answer(digest, digest)
+        if earlier is not None:
+            return redirect(_said(link, earlier), HTTPStatus.SEE_OTHER)
+        form.lose(error)
         return _ticket_page(queries.by_link(link), form, HTTPStatus.BAD_REQUEST)
-    there = url_for("portal.ticket", link=link, _anchor=f"message-{answer['message']}")
-    return redirect(there, HTTPStatus.SEE_OTHER)
+    return redirect(_said(link, answer), HTTPStatus.SEE_OTHER)
+
+
+def _said(link: str, answer: dict[str, int]) -> str:
+    return url_for("portal.ticket", link=link, _anchor=f"message-{answer['message']}")
 
 
 @blueprint.post("/t/<link>/status")
@@ -155,8 +180,11 @@ def change_status(link: str) -> AnyResponse:
 
 def _say(ticket: Ticket, form: ReplyForm, digest: str) -> dict[str, int]:
     """Add the reply unless it was added meanwhile, and return the answer to repeat."""
+    if form.faults:
+        raise Invalid(*form.faults)
     ticket = service.locked(ticket.id)
-    message = conversation.add_reply(ticket, form.body.data or "", caller().actor, Channel.PORTAL)
+    files = attachments.claim(form.waiting)
+    message = conversation.add_reply(ticket, form.body.data or "", caller().actor, Channel.PORTAL, files=files)
     answer = {"message": message.id}
     if not idempotency.claim(digest, digest, ticket, answer):
         db.session.rollback()

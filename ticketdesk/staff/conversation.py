@@ -6,11 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
+from ticketdesk.attachments import service as attachments
+from ticketdesk.attachments.policy import FIELD
+from ticketdesk.attachments.service import Received
+from ticketdesk.attachments.waiting import FIELD as WAITING
+from ticketdesk.attachments.waiting import Waiting, read_words
+from ticketdesk.core.errors import Conflict, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
-from ticketdesk.models import CannedReply, MessageKind, Staff, Ticket
-from ticketdesk.staff.reading import Form, me, read_id, read_word
+from ticketdesk.models import Attachment, CannedReply, MessageKind, Staff, Ticket
+from ticketdesk.staff.reading import Files, Form, me, read_id, read_word
 from ticketdesk.tickets import assignment, canned, drafts, idempotency, markdown, service, variables
 from ticketdesk.tickets.canned import NO_EFFECT, Effect
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
@@ -23,8 +29,9 @@ class Composer:
 
     ``texts`` holds what was typed for each kind of message, and ``effect`` what
     changes with it once it is sent. ``newer`` holds what was said meanwhile and
-    stopped the reply, ``fault`` why the text cannot be sent. ``nonce`` is made for
-    each page, so that sending it twice says it once.
+    stopped the reply, ``fault`` why the text cannot be sent. ``waiting`` holds the
+    files that were taken in, and ``refused`` why others were not. ``nonce`` is made
+    for each page, so that sending it twice says it once.
     """
 
     kind: MessageKind = MessageKind.REPLY
@@ -32,6 +39,8 @@ class Composer:
     effect: Effect = NO_EFFECT
     newer: Sequence[Post] = ()
     fault: str = ""
+    waiting: Sequence[Waiting] = ()
+    refused: Sequence[str] = ()
     nonce: str = field(default_factory=secrets.token_urlsafe)
 
 
@@ -59,19 +68,34 @@ def begun(ticket: Ticket) -> Composer:
     return Composer(MessageKind.NOTE if only_a_note else MessageKind.REPLY, kept)
 
 
-def returned(form: Form, *, newer: Sequence[Post] = (), fault: str = "") -> Composer:
-    """The box as it was sent."""
+def take_in(form: Form, files: Files) -> Received:
+    """Take in the files that the box brings. It ends the transaction, because storing may take a while."""
+    db.session.rollback()
+    received = attachments.receive(files.getlist(FIELD), read_words(form.getlist(WAITING)))
+    db.session.commit()
+    return received
+
+
+def returned(
+    form: Form, received: Received, *, newer: Sequence[Post] = (), stopped: Invalid | Conflict | None = None
+) -> Composer:
+    """The box as it was sent, with those of its files that were taken in, and why it was stopped."""
     texts = {kind: form.get(kind, "") for kind in MessageKind}
-    return Composer(_kind(form), texts, _effect(form), newer, fault)
+    faults = stopped.faults if isinstance(stopped, Invalid) else ()
+    fault = " ".join(fault.message for fault in faults if fault.field != FIELD)
+    if isinstance(stopped, Conflict):
+        fault = str(stopped)
+    refused = [fault.message for fault in faults if fault.field == FIELD]
+    return Composer(_kind(form), texts, _effect(form), newer, fault, attachments.still(received.waiting), refused)
 
 
-def inserted(ticket: Ticket, form: Form) -> Composer:
+def inserted(ticket: Ticket, form: Form, received: Received) -> Composer:
     """The box as it was sent, with a canned reply behind what was typed; for browsers without a script.
 
     Raises:
         NotFound: the canned reply is not there, or not the caller's.
     """
-    box = returned(form)
+    box = returned(form, received, stopped=Invalid(*received.faults) if received.faults else None)
     if not form.get("canned"):
         return replace(box, fault="Choose a canned reply to insert.")
     picked = offer(canned.canned_reply(read_id(form["canned"]) or 0, me()), ticket)
@@ -103,11 +127,11 @@ def preview(ticket: Ticket, form: Form) -> Markup:
     return markdown.render(text) if kind is MessageKind.NOTE else canned.preview(text, ticket, caller().actor)
 
 
-def send(ticket_id: int, form: Form) -> Sent:
+def send(ticket_id: int, form: Form, received: Received) -> Sent:
     """Say what the form holds, once however often it is sent.
 
     Raises:
-        Invalid: the text cannot be sent.
+        Invalid: the text or a file cannot be sent.
         AnsweredMeanwhile: there are messages that the author has not seen.
         NotFound: there is no such ticket.
     """
@@ -115,17 +139,21 @@ def send(ticket_id: int, form: Form) -> Sent:
     if kind is MessageKind.REPLY and (status := read_word("status", Status, form)):
         effect = replace(effect, status=status)
     nonce = form.get("nonce") or secrets.token_urlsafe()
-    digest = idempotency.digest("message", str(staff.id), str(ticket_id), nonce, kind, form.get(kind, ""))
+    digest = idempotency.digest(
+        "message", str(staff.id), str(ticket_id), nonce, kind, form.get(kind, ""), *received.identity
+    )
     done = idempotency.earlier_answer(digest, digest)
     if not done:
         try:
+            received.all_taken()
             ticket = service.locked(ticket_id)
-            done = {"id": _say(ticket, kind, effect, form, staff)}
+            files = attachments.claim(received.waiting)
+            done = {"id": _say(ticket, kind, effect, form, files, staff)}
             idempotency.claim(_sent_with(staff, ticket_id, nonce), "", ticket, {})
             if idempotency.claim(digest, digest, ticket, done):
                 db.session.commit()
-        except AnsweredMeanwhile:
-            # What is new may be this very reply, sent by the first of two clicks.
+        except (AnsweredMeanwhile, Invalid):
+            # What is new may be this very reply, sent with these files by the first of two clicks.
             db.session.rollback()
             done = idempotency.earlier_answer(digest, digest)
             if not done:
@@ -158,9 +186,13 @@ def chips(effect: Effect) -> Sequence[tuple[str, str, str]]:
     return [*found, *(("tag", tag, tag) for tag in effect.tags)]
 
 
-def _say(ticket: Ticket, kind: MessageKind, effect: Effect, form: Form, staff: Staff) -> int | None:
+def _say(
+    ticket: Ticket, kind: MessageKind, effect: Effect, form: Form, files: Sequence[Attachment], staff: Staff
+) -> int | None:
     seen = read_id(form.get("seen", "")) or 0
-    message = canned.send(ticket, kind, form.get(kind, ""), caller().actor, effect, expected_last_message_id=seen)
+    message = canned.send(
+        ticket, kind, form.get(kind, ""), caller().actor, effect, expected_last_message_id=seen, files=files
+    )
     drafts.clear_draft(staff, ticket, kind)
     # What was begun in the other box stays for the next time.
     other = MessageKind.REPLY if kind is MessageKind.NOTE else MessageKind.NOTE

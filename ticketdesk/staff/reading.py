@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from ticketdesk.core import clock
 from ticketdesk.core.errors import FieldFault, Invalid
@@ -20,6 +20,7 @@ from ticketdesk.tickets.rules import tidy_tag
 from ticketdesk.tickets.service import Changes, Clear
 
 Form = MultiDict[str, str]
+Files = MultiDict[str, FileStorage]
 Word = TypeVar("Word", bound=StrEnum)
 
 # The fields that are set to a word, in the order in which the console shows them.

@@ -8,7 +8,9 @@ from flask import current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from ticketdesk import downloads
 from ticketdesk.ai import record
+from ticketdesk.attachments import service as attachments
 from ticketdesk.core.errors import Conflict, Invalid
 from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS, Status
 from ticketdesk.extensions import db
@@ -77,16 +79,18 @@ class TicketPage(ConsolePage):
         ticket = queries.by_id(ticket_id)
         # Whoever writes a note is not done with the ticket.
         onward = _onward_from(ticket) if request.form.get("kind") != MessageKind.NOTE else None
+        received = conversation.take_in(request.form, request.files)
         try:
-            sent = conversation.send(ticket_id, request.form)
+            sent = conversation.send(ticket_id, request.form, received)
         except AnsweredMeanwhile as error:
             db.session.rollback()
             ticket = queries.by_id(ticket_id)
-            return self._page(ticket, conversation.returned(request.form, newer=error.posts)), HTTPStatus.CONFLICT
+            box = conversation.returned(request.form, received, newer=error.posts)
+            return self._page(ticket, box), HTTPStatus.CONFLICT
         except (Invalid, Conflict) as error:
             db.session.rollback()
-            page = self._page(queries.by_id(ticket_id), conversation.returned(request.form, fault=_told(error)))
-            return page, HTTPStatus.UNPROCESSABLE_ENTITY
+            box = conversation.returned(request.form, received, stopped=error)
+            return self._page(queries.by_id(ticket_id), box), HTTPStatus.UNPROCESSABLE_ENTITY
         if onward:
             flash(f"{ticket.reference}: {sent.sentence[0].lower()}{sent.sentence[1:]}", "good")
             return onward()
@@ -117,8 +121,20 @@ class TicketPage(ConsolePage):
     @route("/<int:ticket_id>/insert", "POST")
     def insert(self, ticket_id: int) -> ResponseReturnValue:
         """Put a canned reply into the box and send nothing, where no script does that."""
+        received = conversation.take_in(request.form, request.files)
         ticket = queries.by_id(ticket_id)
-        return self._page(ticket, conversation.inserted(ticket, request.form))
+        return self._page(ticket, conversation.inserted(ticket, request.form, received))
+
+    @route("/<int:ticket_id>/files/<int:attachment_id>")
+    def file(self, ticket_id: int, attachment_id: int) -> ResponseReturnValue:
+        """A file of the ticket, to be saved."""
+        return downloads.download(attachments.any_file(queries.by_id(ticket_id), attachment_id))
+
+    @route("/<int:ticket_id>/files/<int:attachment_id>/thumbnail")
+    def thumbnail(self, ticket_id: int, attachment_id: int) -> ResponseReturnValue:
+        """What such a picture looks like."""
+        file = attachments.any_file(queries.by_id(ticket_id), attachment_id)
+        return downloads.thumbnail(file, request.if_none_match)
 
     @route("/<int:ticket_id>/tags", "POST")
     def tag(self, ticket_id: int) -> ResponseReturnValue:

@@ -15,7 +15,7 @@ from ticketdesk.core.actors import Actor
 from ticketdesk.core.errors import FieldFault, Invalid, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import CannedReply, Channel, Message, MessageKind, Staff, Ticket
+from ticketdesk.models import Attachment, CannedReply, Channel, Message, MessageKind, Staff, Ticket
 from ticketdesk.models.canned_reply import CANNED_TITLE_MAX, SHORTCUT_MAX
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets import markdown, variables
@@ -156,24 +156,28 @@ def send(
     effect: Effect = NO_EFFECT,
     *,
     expected_last_message_id: int | None = None,
+    files: Sequence[Attachment] = (),
 ) -> Message | None:
     """Say something and carry out what goes with it, in one act, on a locked ticket; returns what was said.
 
     The variables of a reply are filled in. A note, which may be about them, is
-    said as it is. With an effect the text may be missing, and nothing is said.
+    said as it is. With an effect and without ``files``, which are claimed, the text
+    may be missing, and nothing is said.
 
     Raises:
         Invalid: the text cannot be sent, a variable in it is unknown, or the assignee's account was switched off.
         AnsweredMeanwhile: there are messages behind the last one that the author of a reply has seen.
     """
     message = None
-    if effect and not body.strip():
+    if effect and not body.strip() and not files:
         pass
     elif kind is MessageKind.NOTE:
-        message = add_note(ticket, body, actor, Channel.STAFF)
+        message = add_note(ticket, body, actor, Channel.STAFF, files=files)
     else:
         body = variables.fill(body, ticket, actor)
-        message = add_reply(ticket, body, actor, Channel.STAFF, expected_last_message_id=expected_last_message_id)
+        message = add_reply(
+            ticket, body, actor, Channel.STAFF, expected_last_message_id=expected_last_message_id, files=files
+        )
     change(ticket, effect.on(ticket), actor)
     return message
 
