@@ -7,6 +7,7 @@ from flask import Flask
 from ticketdesk.attachments.kinds import group_of
 from ticketdesk.attachments.policy import megabytes
 from ticketdesk.core import clock
+from ticketdesk.core.vocabulary import RATING_NAMES, Rating
 
 NAME_TAIL = 9
 
@@ -14,6 +15,7 @@ NAME_TAIL = 9
 def install(app: Flask) -> None:
     """Add the filters to the app's templates."""
     app.add_template_filter(words)
+    app.add_template_filter(rating_name)
     app.add_template_filter(ago)
     app.add_template_filter(exact)
     app.add_template_filter(initials)
@@ -25,6 +27,11 @@ def install(app: Flask) -> None:
 def words(value: str) -> str:
     """A vocabulary word as people write it: in_progress is In progress."""
     return value.replace("_", " ").capitalize()
+
+
+def rating_name(value: str) -> str:
+    """A rating as people read it: bad is Could be better."""
+    return RATING_NAMES[Rating(value)]
 
 
 def ago(value: datetime) -> str:

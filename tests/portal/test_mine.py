@@ -137,6 +137,12 @@ class TestAsking:
         assert int(answer.headers["Retry-After"]) > 0
         assert ask(client, "eve@example.com").status_code == 303, "Others are not held up by it."
 
+    def test_what_is_no_address_is_not_counted_as_one(
+        self, plain_app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(plain_app.config, "RATE_LIMITS", True)
+        assert {ask(client, "ada").status_code for _ in range(letters.SIGN_IN_MOST + 1)} == {400}
+
     def test_questions_from_one_place_are_limited(
         self, plain_app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -251,6 +257,7 @@ class TestTheSession:
         link = new_link()
         for path in (link, "/my/sign-out"):
             assert ada.post(path).status_code == 400
+        assert "Press “Show my tickets” once more" in ada.post(link).text
         assert "Opened with" in ada.get("/my").text
 
 

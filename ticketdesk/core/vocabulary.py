@@ -50,7 +50,7 @@ class Rating(StrEnum):
 
     GOOD = "good"
     BAD = "bad"
-    """It could be better; the word on the button is kinder than the one in programs."""
+    """It could be better."""
 
 
 DEFAULT_CATEGORY = Category.GENERAL
@@ -69,6 +69,10 @@ PRIORITY_MEANINGS = {
     Priority.HIGH: "work is blocked or money is at stake, no way around it",
     Priority.CRITICAL: "system down, data loss, security",
 }
+
+
+# What people read; the words of programs are less kind.
+RATING_NAMES = {Rating.GOOD: "Good", Rating.BAD: "Could be better"}
 
 
 class SetBy(StrEnum):

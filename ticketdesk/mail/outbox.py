@@ -99,8 +99,9 @@ def send_again(mail_id: int) -> None:
 def forget(timestamp: int) -> None:
     """Forget what was sent, kept or skipped long ago; it holds what people wrote to each other.
 
-    Links to sign in by are forgotten after a day, when they have long expired.
+    Links to sign in by are forgotten after a day, whatever became of them: they have long expired.
     """
     age = func.now() - OutgoingMail.created_at
-    over = or_(age > timedelta(days=KEEP_DAYS), and_(OutgoingMail.kind == MailKind.SIGN_IN, age > timedelta(days=1)))
-    db.session.execute(delete(OutgoingMail).where(OutgoingMail.state.in_(DONE), over))
+    done = and_(OutgoingMail.state.in_(DONE), age > timedelta(days=KEEP_DAYS))
+    expired = and_(OutgoingMail.kind == MailKind.SIGN_IN, age > timedelta(days=1))
+    db.session.execute(delete(OutgoingMail).where(or_(done, expired)))

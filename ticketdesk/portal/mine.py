@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from wtforms import EmailField
 
 from ticketdesk.accounts import customers
+from ticketdesk.accounts.service import digest
 from ticketdesk.core.errors import FieldFault, Invalid, NotFound
 from ticketdesk.extensions import db, limiter
 from ticketdesk.jobs.queue import enqueue
@@ -22,7 +23,6 @@ from ticketdesk.mail.addresses import mailbox
 from ticketdesk.mail.letters import SIGN_IN_MOST
 from ticketdesk.mail.sign_in import send_link
 from ticketdesk.portal import waiting, wording
-from ticketdesk.tickets import idempotency
 from ticketdesk.tickets.own import own_tickets
 from ticketdesk.tickets.rules import Checker
 
@@ -48,9 +48,17 @@ class AddressForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types.
         return None if check.faults else address
 
 
+def _typed() -> str | None:
+    return Checker().email(request.form.get("email"))
+
+
+def _nothing_typed() -> bool:
+    return _typed() is None
+
+
 def _mailbox_typed() -> str:
-    """What the limit for one address counts by; all spellings of a mailbox are one."""
-    return idempotency.digest("mailbox", mailbox(request.form.get("email", "").strip()))
+    """What the limit for one address counts by: all spellings of a mailbox as one, and none in clear."""
+    return digest(mailbox(_typed() or ""))
 
 
 @blueprint.get("")
@@ -65,7 +73,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("")
 @limiter.limit(lambda: current_app.config["RATELIMIT_FIND"])
-@limiter.limit(f"{SIGN_IN_MOST} per {LINK_MINUTES} minute", key_func=_mailbox_typed)
+@limiter.limit(f"{SIGN_IN_MOST} per {LINK_MINUTES} minute", key_func=_mailbox_typed, exempt_when=_nothing_typed)
 def ask() -> ResponseReturnValue:
     """Have a link mailed; whether there are tickets for the address is not told here, nor by how long this takes."""
     form = AddressForm()
@@ -87,10 +95,7 @@ def asked() -> ResponseReturnValue:
 @blueprint.get("/link/<key>")
 def arrive(key: str) -> ResponseReturnValue:
     """Where the mail's link leads. It takes a press of the button, because programs that scan mails open links."""
-    try:
-        return render_template("portal/mine_link.html", key=key, address=customers.address_of_link(key))
-    except NotFound as error:
-        return _form(AddressForm(formdata=None), problem=str(error)), HTTPStatus.NOT_FOUND
+    return _link_page(key)
 
 
 @blueprint.post("/link/<key>")
@@ -139,11 +144,13 @@ def leave() -> ResponseReturnValue:
 def _not_sent(error: HTTPException) -> ResponseReturnValue:
     """Nothing is wrong with the address, so it comes back with the way to send it again."""
     status = HTTPStatus(error.code or HTTPStatus.BAD_REQUEST)
-    problem = (
-        wording.too_many_links(waiting.seconds(), LINK_MINUTES)
-        if status == HTTPStatus.TOO_MANY_REQUESTS
-        else wording.not_sent(status, waiting.seconds(), button="Send me a link")
-    )
+    if key := (request.view_args or {}).get("key"):
+        problem = wording.not_sent(status, waiting.seconds(), button="Show my tickets", things="visitors")
+        return _link_page(key, problem=problem, status=status)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        problem = wording.too_many_links(waiting.seconds(), LINK_MINUTES)
+    else:
+        problem = wording.not_sent(status, waiting.seconds(), button="Send me a link")
     return _form(AddressForm(), problem=problem), status, waiting.retry_after()
 
 
@@ -157,6 +164,14 @@ def _lost(_error: Invalid) -> ResponseReturnValue:
 def _keep_to_oneself(page: Response) -> Response:
     page.headers["Cache-Control"] = "private, no-store"
     return page
+
+
+def _link_page(key: str, *, problem: str = "", status: HTTPStatus = HTTPStatus.OK) -> ResponseReturnValue:
+    try:
+        address = customers.address_of_link(key)
+    except NotFound as error:
+        return _form(AddressForm(formdata=None), problem=str(error)), HTTPStatus.NOT_FOUND
+    return render_template("portal/mine_link.html", key=key, address=address, problem=problem), status
 
 
 def _form(form: AddressForm, *, problem: str = "") -> Response:

@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from ticketdesk.core.errors import Conflict, FieldFault, Invalid
-from ticketdesk.core.vocabulary import Rating, Status
+from ticketdesk.core.vocabulary import RATING_NAMES, Rating, Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.portal import waiting, wording
@@ -68,7 +68,7 @@ def _page(link: str, rating: Rating | None, *, comment: str | None = None, fault
         done=Status(ticket.status) in DONE,
         # What is refused before the gate has been sent by nobody known.
         staff=None if problem else caller().staff,
-        ratings=wording.RATINGS,
+        ratings=RATING_NAMES,
         fault=fault,
         problem=problem,
     )

@@ -13,7 +13,7 @@ from ticketdesk.ai.suggest import Suggestion, current_suggester
 from ticketdesk.attachments import service as attachments
 from ticketdesk.attachments.waiting import Waiting
 from ticketdesk.core.errors import FieldFault, Invalid
-from ticketdesk.core.vocabulary import Status
+from ticketdesk.core.vocabulary import RATING_NAMES, Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
 from ticketdesk.models import AiSuggestion, Channel, Occasion, Ticket
@@ -213,7 +213,7 @@ def _told(ticket: Ticket) -> dict[str, object]:
         "advice": advice,
         "done": Status(ticket.status) in DONE,
         "rated": is_about_now(ticket),
-        "ratings": wording.RATINGS,
+        "ratings": RATING_NAMES,
         "staff": caller().staff,
         "thread": thread.public_thread(ticket, before=before),
         "before": before,

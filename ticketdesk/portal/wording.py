@@ -6,8 +6,8 @@ from datetime import datetime
 from http import HTTPStatus
 
 from ticketdesk.core.actors import ActorKind
-from ticketdesk.core.vocabulary import Rating, Status
-from ticketdesk.filters import words
+from ticketdesk.core.vocabulary import Status
+from ticketdesk.filters import rating_name, words
 from ticketdesk.models import AiSuggestion, Event, EventKind, reference_of
 
 _NOT_SENT = {
@@ -25,8 +25,6 @@ STATUS_HEADINGS = {
     Status.RESOLVED: ("This is resolved", "If it is not solved for you, reply below: that opens it again."),
     Status.CLOSED: ("This ticket is closed", "If you need us again, reply below: that opens it again."),
 }
-
-RATINGS = {Rating.GOOD: "Good", Rating.BAD: "Could be better"}
 
 _STATUS_SENTENCES = {
     Status.OPEN: "{who} opened the ticket again",
@@ -117,7 +115,7 @@ def _moment(event: Event, desk_name: str) -> Moment | None:
         case EventKind.PRIORITY_CHANGED:
             return Moment(event.created_at, "sorted", f"{who} set the priority to {words(to)}")
         case EventKind.RATED:
-            return Moment(event.created_at, "rated", f"{who} rated the help: {RATINGS[Rating(to)].lower()}")
+            return Moment(event.created_at, "rated", f"{who} rated the help: {rating_name(to).lower()}")
         case EventKind.TITLE_CHANGED:
             return Moment(event.created_at, "renamed", f"{who} changed the title to", said=to)
         case EventKind.UNDONE if back := [
