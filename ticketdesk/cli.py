@@ -16,7 +16,7 @@ from ticketdesk.accounts import service as accounts
 from ticketdesk.commands import Commands
 from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Status
-from ticketdesk.demo import writing
+from ticketdesk.demo import replies, writing
 from ticketdesk.demo.hours import DAYS
 from ticketdesk.doctor import Level
 from ticketdesk.extensions import db
@@ -101,7 +101,8 @@ def setup_link() -> None:
 def make_demo(number: int | None, tickets: int | None, seed: int | None, yes: bool) -> None:
     """Fill the desk with N (200) made-up tickets of the last 90 days.
 
-    The newest 5,000 have conversations, tags and ratings, and are assigned to the staff that there are.
+    The newest 5,000 have conversations, tags and ratings, and are assigned to the staff that there are. A desk without
+    canned replies gets some.
     """
     if number is not None and tickets is not None:
         raise click.UsageError("N is given twice; leave out one of them.")
@@ -119,6 +120,7 @@ def make_demo(number: int | None, tickets: int | None, seed: int | None, yes: bo
         for batch in writing.fill(tickets, seed=seed, now=clock.now()):
             made += batch
             bar.update(batch.total())
+    replies.share()
     db.session.commit()
     shares = ", ".join(f"{made[status]:,} {status.replace('_', ' ')}" for status in Status)
     noun = "ticket" if tickets == 1 else "tickets"

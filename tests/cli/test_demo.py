@@ -12,7 +12,8 @@ from ticketdesk.core.actors import SYSTEM, Actor, ActorKind
 from ticketdesk.core.vocabulary import Category
 from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
-from ticketdesk.tickets import service
+from ticketdesk.tickets import service, variables
+from ticketdesk.tickets.canned import canned_replies_for
 
 
 def tickets() -> int:
@@ -52,6 +53,15 @@ def test_tickets_are_assigned_to_those_who_work_there(run: Run) -> None:
     held = db.session.scalars(sa.select(Ticket.assignee_id).where(Ticket.assignee_id.is_not(None))).all()
     assert len(held) > 50
     assert set(held) == {grace.id}
+
+
+def test_a_desk_without_canned_replies_gets_some(run: Run) -> None:
+    for _ in range(2):
+        assert run("demo", "1", "--yes").exit_code == 0
+    kept = canned_replies_for(make_staff())
+    assert [each.shortcut for each in kept] == ["screenshot", "known", "refund", "spam"]
+    assert [fault for each in kept for fault in variables.faults(each.body or "")] == []
+    assert [each.is_macro for each in kept] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "10000001", "1.5", "many"])
