@@ -14,11 +14,14 @@ from ticketdesk.staff.canned import CannedReplies
 from ticketdesk.staff.dashboard import Dashboard
 from ticketdesk.staff.incidents import Incidents
 from ticketdesk.staff.jobs import Jobs
+from ticketdesk.staff.merging import Merging
 from ticketdesk.staff.outbox import Outbox
 from ticketdesk.staff.queue import Queue
 from ticketdesk.staff.reference import People, Suggestions, Tokens
 from ticketdesk.staff.saved_views import SavedViews, side_bar
 from ticketdesk.staff.ticket import TicketPage
+from ticketdesk.staff.trash import Trash
+from ticketdesk.staff.undo import Undo
 
 # A folder that Flask-Admin does not have, so that none of its own templates can show up.
 THEME = Theme(folder="none", base_template="staff/_console.html")
@@ -34,6 +37,9 @@ def install(app: Flask) -> None:
         SavedViews("Views", endpoint="views"),
         TicketPage("Ticket", endpoint="ticket", url="tickets"),
         CannedReplies("Canned replies", endpoint="canned", menu_icon_value="canned"),
+        Trash("Trash", endpoint="trash", menu_icon_value="trash"),
+        Merging("Merge", endpoint="merging"),
+        Undo("Undo", endpoint="undo"),
         Incidents("Incidents", endpoint="incidents"),
         People(Staff, db, "People", endpoint="people", menu_icon_value="people"),
         Tokens(ApiToken, db, "API tokens", endpoint="tokens", menu_icon_value="key"),

@@ -21,6 +21,7 @@ from ticketdesk.search import incidents
 from ticketdesk.staff.filters import address, chips, query_of, read_filter
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, SNOOZES, WAKE, me, read_bulk, read_ticket_ids
+from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import assignment, queries, serialize, service, thread
 from ticketdesk.tickets.queries import Assignee, Filter, Sort
@@ -182,7 +183,7 @@ def _change_ticked() -> ResponseReturnValue:
 def _change(ids: Sequence[int], changes: service.Changes) -> None:
     """Change all of the tickets or none."""
     try:
-        changed, _act = service.change_many(ids, changes, caller().actor)
+        changed, act = service.change_many(ids, changes, caller().actor)
         db.session.commit()
     except (Invalid, Conflict) as error:
         db.session.rollback()
@@ -191,7 +192,7 @@ def _change(ids: Sequence[int], changes: service.Changes) -> None:
         return
     name = reference_of(ids[0]) if len(ids) == 1 else f"{changed} ticket{'' if changed == 1 else 's'}"
     if changed:
-        flash(f"{name} {_done(changes)}.", "good")
+        tell(f"{name} {_done(changes)}.", act)
     else:
         flash("Nothing was different.", "note")
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from ticketdesk import downloads
 from ticketdesk.ai import record
 from ticketdesk.attachments import service as attachments
-from ticketdesk.core.errors import Conflict, Invalid
+from ticketdesk.core.errors import Conflict, Invalid, NotFound
 from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS, Status
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
@@ -21,7 +21,7 @@ from ticketdesk.staff.conversation import Composer
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, me, read_assignee, read_changes, read_id
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import alike, assignment, queries, serialize, service, snooze, thread
+from ticketdesk.tickets import acts, alike, assignment, merging, queries, serialize, service, snooze, thread, trash
 from ticketdesk.tickets.canned import canned_replies_for
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
 from ticketdesk.tickets.presence import note_presence, who_is_here
@@ -48,12 +48,15 @@ class TicketPage(ConsolePage):
         """Show the ticket; a POST changes what its form holds."""
         if request.method == "POST":
             return self._change(ticket_id)
+        if gone := _elsewhere(ticket_id):
+            return gone
         return self._page(_opened(ticket_id))
 
     @route("/<int:ticket_id>/live")
     def live(self, ticket_id: int) -> ResponseReturnValue:
         """The ticket without the page around it, for the page that refreshes itself."""
-        return live_part(self.page("staff/_ticket.html", **_shown(_opened(ticket_id))))
+        # A page that is open when its ticket goes is loaded again, and led on.
+        return _elsewhere(ticket_id) or live_part(self.page("staff/_ticket.html", **_shown(_opened(ticket_id))))
 
     @route("/<int:ticket_id>/next")
     def next(self, ticket_id: int) -> ResponseReturnValue:
@@ -207,6 +210,17 @@ class TicketPage(ConsolePage):
         return self.page("staff/ticket.html", **shown, **more)
 
 
+def _elsewhere(ticket_id: int) -> Response | None:
+    """To the ticket that this one was merged into, or to the trash, where it is there."""
+    try:
+        survivor = queries.survivor_of(ticket_id)
+    except NotFound:
+        return redirect(url_for("trash.show", ticket_id=trash.in_trash(ticket_id).id))
+    if survivor.id == ticket_id:
+        return None
+    return redirect(url_for(".show", ticket_id=survivor.id, **worklist.kept()))
+
+
 def _opened(ticket_id: int) -> Ticket:
     """The ticket, which the caller has open from now on; the page tells whether they are writing a reply."""
     ticket = queries.by_id(ticket_id)
@@ -249,6 +263,8 @@ def _shown(ticket: Ticket) -> dict[str, object]:
         "ticket": ticket,
         "thread": posts,
         "lines": thread.lines(posts, queries.events_of(ticket)),
+        "undoable": {event_id: act for act in acts.undoable_on(ticket.id) for event_id in act.event_ids},
+        "merged": merging.merged_into(ticket),
         "before": before,
         "others": who_is_here(ticket, besides=me()),
         "naps": snooze.offers(local_time.now()),

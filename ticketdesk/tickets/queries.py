@@ -269,6 +269,22 @@ def detail(ticket_id: int) -> tuple[Listed, list[Happened]]:
     return listed(found[0]), [Happened._make(row) for row in reading.rows(events, ticket_id=ticket_id)]
 
 
+def survivor_of(ticket_id: int) -> Ticket:
+    """The ticket where the conversation goes on: this one, or the one that it was merged into.
+
+    Raises:
+        NotFound: there is none with this id, or it is in the trash.
+    """
+    known = 0 < ticket_id <= BIGINT_MAX
+    found = select(Ticket).where(Ticket.id == func.ticket_survivor(cast(ticket_id, BigInteger)))
+    ticket = db.session.scalar(found) if known else None
+    if ticket is None:
+        raise NotFound("There is no such ticket.")
+    if ticket.in_trash:
+        raise NotFound(f"{ticket.reference} is in the trash.")
+    return ticket
+
+
 def by_link(link: str) -> Ticket:
     """The ticket behind a customer's link, which is where the conversation goes on after merging.
 

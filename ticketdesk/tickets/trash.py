@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import BigInteger, cast, func, select, text, tuple_, update
 
 from config import Settings
 from ticketdesk import events
@@ -71,13 +71,14 @@ def restore(ticket_ids: Sequence[int], actor: Actor) -> int:
 
 
 def in_trash(ticket_id: int) -> Ticket:
-    """A ticket that is in the trash.
+    """A ticket that is in the trash, or the one there that it was merged into.
 
     Raises:
         NotFound: it is not there, or it is not in the trash.
     """
     known = 0 < ticket_id <= BIGINT_MAX
-    ticket = db.session.scalar(select(Ticket).where(Ticket.id == ticket_id, *_IN_TRASH)) if known else None
+    survivor = func.ticket_survivor(cast(ticket_id, BigInteger))
+    ticket = db.session.scalar(select(Ticket).where(Ticket.id == survivor, *_IN_TRASH)) if known else None
     if ticket is None:
         raise NotFound("There is no such ticket in the trash.")
     return ticket

@@ -11,6 +11,7 @@
   document.cookie = `ticketdesk_zone=${encodeURIComponent(timeZone)}; path=/staff; max-age=31536000; samesite=lax${secure}`;
 
   const TOAST_LASTS = 6_000;
+  const UNDO_LASTS = 20_000;
 
   function leave(toast) {
     toast.classList.add("leaving");
@@ -19,7 +20,7 @@
 
   function expire(toast) {
     let timer;
-    const start = () => { timer = setTimeout(leave, TOAST_LASTS, toast); };
+    const start = () => { timer = setTimeout(leave, toast.querySelector("form") ? UNDO_LASTS : TOAST_LASTS, toast); };
     const stop = () => clearTimeout(timer);
     toast.addEventListener("pointerenter", stop);
     toast.addEventListener("pointerleave", start);

@@ -180,6 +180,8 @@
   }
 
   bulk.addEventListener("submit", (event) => {
+    // Merging has a page of its own, and what is deleted is told on the page that follows.
+    if (event.submitter?.hasAttribute("formaction")) return;
     event.preventDefault();
     const fields = [...new FormData(bulk)].filter(([name, value]) => value && !["ticket", "csrf_token"].includes(name));
     const row = document.getElementById(window.queue.last) ?? targets()[0];
