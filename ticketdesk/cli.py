@@ -101,8 +101,8 @@ def setup_link() -> None:
 def make_demo(number: int | None, tickets: int | None, seed: int | None, yes: bool) -> None:
     """Fill the desk with N (200) made-up tickets of the last 90 days.
 
-    The newest 5,000 have conversations, tags and ratings, and are assigned to the staff that there are. A desk without
-    canned replies gets some.
+    They have conversations, tags and ratings, and are assigned to the staff that there are; of very many
+    tickets, some 5,000 do. A desk without canned replies gets some.
     """
     if number is not None and tickets is not None:
         raise click.UsageError("N is given twice; leave out one of them.")

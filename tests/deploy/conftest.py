@@ -76,7 +76,7 @@ def running(command: list[str], port: int, **options: object) -> Iterator[None]:
     """A server that listens on a port, stopped at the end."""
     process = subprocess.Popen(command, preexec_fn=end_with_parent(signal.SIGTERM), **options)  # type: ignore[call-overload]
     try:
-        until(lambda: process.poll() is not None or _listens(port))
+        until(lambda: process.poll() is not None or listens(port))
         assert process.poll() is None, f"{command[0]} ended"
         yield
     finally:
@@ -84,7 +84,8 @@ def running(command: list[str], port: int, **options: object) -> Iterator[None]:
         process.wait(timeout=30)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether anything listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -28,9 +28,9 @@ CORRECTED = 0.85
 FORGOTTEN, TURNED_AWAY, AT_ONCE, STUCK, HANDED_ON, REOPENED, LEFT_RESOLVED = 0.03, 0.03, 0.1, 0.04, 0.15, 0.06, 0.06
 ANSWERED, ASKED, TOLD, REMINDED, NOTED, TAGGED, ASSIGNED, RATED = 0.8, 0.4, 0.75, 0.25, 0.3, 0.25, 0.7, 0.35
 CONTENT, COMMENTED = 0.87, 0.45
-TALKING_MAX = 5_000
-"""How many of the newest tickets of a demo have a conversation; each message is written into its ticket's index of
-words, which for a million tickets would take most of an hour."""
+TALKING_NEWEST, TALKING_OTHERS = 2_500, 2_500
+"""How many of a demo's newest tickets have conversations, and about how many of all the others; each message is written
+into its ticket's index of words, which for a million tickets would take most of an hour."""
 TAGS = ("vip", "follow-up", "escalated", "partner", "known-issue")
 
 # Median hours until an agent looks at a ticket, and from there until it is resolved.
@@ -51,7 +51,8 @@ def lives(tickets: int, *, seed: int, now: datetime, staff: Sequence[tuple[int, 
     for number, created in enumerate(arrivals(tickets, now, rng)):
         scenario = next(scenarios)
         life = _begin(scenario, people.somebody(scenario.language), created, now, rng)
-        voice = Voice(life.requester, scenario, staff, rng) if number >= tickets - TALKING_MAX else None
+        talks = number >= tickets - TALKING_NEWEST or number % max(1, tickets // TALKING_OTHERS) == 0
+        voice = Voice(life.requester, scenario, staff, rng) if talks else None
         for step in _plan(life, scenario, voice, rng):
             if step.at > now:
                 break
