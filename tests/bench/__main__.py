@@ -10,11 +10,12 @@ import json
 import os
 import platform
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.bench import desk as desks
-from tests.bench import floor, wrk
+from tests.bench import floor, loaded, wrk
 from tests.bench.desk import Desk
 from tests.bench.progress import Progress
 from tests.bench.scenarios import SCENARIOS, NotMeasurableError, Scenario
@@ -28,7 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./run bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="up to 100,000 tickets, in about 4 minutes")
     parser.add_argument("--against", metavar="URL[,TOKEN]", action="append", default=[], help="another server")
-    parser.add_argument("--only", metavar="WORD", help="only scenarios with this word in their name")
+    parser.add_argument(
+        "--only", metavar="WORD", help="only scenarios with this word in their name; “load” for reads under load"
+    )
     parser.add_argument("--seconds", type=float, help="how long each measurement takes")
     parser.add_argument("--json", metavar="FILE", type=Path, help="where to write all figures")
     given = parser.parse_args()
@@ -42,11 +45,16 @@ def main() -> None:
         others = [desks.other(address) for address in given.against]
         rows = [_measure(scenario, ours, others, seconds, progress) for scenario in wanted]
         memory = {desk.name: desk.memory_mb() for desk in ours}
+        under_load = loaded.measure(ours[-1], seconds, progress) if given.only in {None, "load"} else []
         progress.say("done", stage=True)
-        _print(rows, ours, others, memory)
+        if rows:
+            _print(rows, ours, others, memory)
+        if under_load:
+            loaded.show(under_load)
         if given.json:
             machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-            given.json.write_text(json.dumps({"machine": machine, "memory_mb": memory, "rows": rows}, indent=2))
+            measured = {"memory_mb": memory, "rows": rows, "loaded": [asdict(each) for each in under_load]}
+            given.json.write_text(json.dumps({"machine": machine, **measured}, indent=2))
 
 
 def _measure(

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from config import ROOT
 from tests.conftest import SECRET_KEY, cloned, opened, settings_for
 from tests.deploy import recipe
 from tests.factories import make_token
-from tests.processes.watch import free_port, until
+from tests.processes.watch import free_port, listens, until
 from ticketdesk import create_app, embedded
 from ticketdesk.models import Scope
 from ticketdesk.postmaster import end_with_parent
@@ -82,12 +81,6 @@ def running(command: list[str], port: int, **options: object) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def listens(port: int) -> bool:
-    """Whether anything listens on the port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def nginx_conf(folder: Path, port: int, desk: int, **changes: str) -> Path:

@@ -15,10 +15,10 @@ import pytest
 
 from config import ROOT
 from tests.conftest import SECRET_KEY, cloned, opened, settings_for
-from tests.deploy.conftest import NGINX, Answer, Browser, listens, nginx
+from tests.deploy.conftest import NGINX, Answer, Browser, nginx
 from tests.factories import PASSWORD, make_staff, make_token
 from tests.portal.pages import Page
-from tests.processes.watch import free_port, until
+from tests.processes.watch import free_port, listens, until
 from ticketdesk import create_app, embedded
 from ticketdesk.models import Role, Scope
 from ticketdesk.postmaster import end_with_parent

@@ -43,3 +43,9 @@ def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether anything listens on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
