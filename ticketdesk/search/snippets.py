@@ -18,12 +18,12 @@ from ticketdesk.extensions import db
 from ticketdesk.search.query import Query
 from ticketdesk.search.tsquery import Group, Node, Word, words
 
-SNIPPET_MAX = 180
+SNIPPET_MAX = 140
 """Characters of a text that are shown."""
 MESSAGES_MAX = 20
 """The newest messages of a ticket that are looked through."""
 
-_BEFORE = 40
+_BEFORE = 30
 
 _MESSAGES = text(
     """

@@ -20,6 +20,8 @@ Value = TypeVar("Value")
 
 DAY = timedelta(days=1)
 SNOOZED = {"only": True, "no": False}
+BEST = "best"
+"""How an address says that the best matches come first, where that does not go without saying."""
 
 
 def address(wanted: Filter, cursor: str | None = None, view: str | None = None) -> str:
@@ -42,8 +44,18 @@ def query_of(wanted: Filter) -> dict[str, Any]:
         "created_from": wanted.created_after.date().isoformat() if wanted.created_after else None,
         "created_to": last_day.date().isoformat() if last_day else None,
         "search": wanted.search or None,
-        "sort": wanted.sort if wanted.sort is not Sort.NEWEST else None,
+        "sort": None if order_of(wanted) == usual_order(wanted) else order_of(wanted),
     }
+
+
+def order_of(wanted: Filter) -> str:
+    """The order of the list as an address says it."""
+    return BEST if wanted.best and wanted.search else wanted.sort
+
+
+def usual_order(wanted: Filter) -> str:
+    """The order that goes without saying: the best matches of a search come first."""
+    return BEST if wanted.search else Sort.NEWEST
 
 
 def read_filter(args: Form) -> Filter:
@@ -53,6 +65,8 @@ def read_filter(args: Form) -> Filter:
         Invalid: a value is no word of its vocabulary, no day, or no account.
     """
     first, last = _day("created_from", args), _day("created_to", args)
+    search = args.get("search", "").strip()
+    sort = _one_of("sort", {sort.value: sort for sort in Sort} | {BEST: None}, args)
     return Filter(
         category=read_words("category", Category, args.getlist("category")),
         priority=read_words("priority", Priority, args.getlist("priority")),
@@ -64,8 +78,9 @@ def read_filter(args: Form) -> Filter:
         created_before=last + DAY if last else None,
         snoozed=_one_of("snoozed", SNOOZED, args),
         needs_triage=_one_of("triage", {"yes": True}, args) or False,
-        search=args.get("search", "").strip(),
-        sort=_one_of("sort", {sort.value: sort for sort in Sort}, args) or Sort.NEWEST,
+        search=search,
+        sort=sort or Sort.NEWEST,
+        best=bool(search) and sort is None,
     )
 
 

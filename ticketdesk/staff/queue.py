@@ -17,13 +17,15 @@ from ticketdesk.extensions import db
 from ticketdesk.filters import words
 from ticketdesk.gate import caller
 from ticketdesk.models import Staff, reference_of
-from ticketdesk.search import incidents
+from ticketdesk.search import incidents, snippets
+from ticketdesk.search.meant import meant
+from ticketdesk.search.query import read
 from ticketdesk.staff.filters import address, chips, query_of, read_filter
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, SNOOZES, WAKE, me, read_bulk, read_ticket_ids
 from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import assignment, queries, serialize, service, thread
+from ticketdesk.tickets import assignment, best, queries, serialize, service, thread
 from ticketdesk.tickets.queries import Assignee, Filter, Sort
 from ticketdesk.tickets.saved_views import ALL_OPEN, view_of
 from ticketdesk.tickets.tags import tags_starting_with
@@ -45,9 +47,13 @@ class Column:
     field: str
     first: Sort
 
-    def next_sort(self, sort: Sort) -> Sort:
-        """The order that a click on the column's head asks for."""
-        return sort.reversed if sort.removeprefix("-") == self.field else self.first
+    def sorts(self, wanted: Filter) -> bool:
+        """Whether the list is sorted by it."""
+        return not wanted.best and wanted.sort.field == self.field
+
+    def sorted(self, wanted: Filter) -> Filter:
+        """The list that a click on the column's head asks for."""
+        return replace(wanted, best=False, sort=wanted.sort.reversed if self.sorts(wanted) else self.first)
 
 
 COLUMNS = (
@@ -58,6 +64,7 @@ COLUMNS = (
     Column("Updated", "updated_at", Sort.LAST_UPDATED),
 )
 
+BEST_LABEL = "Best match first"
 SORT_LABELS = {
     Sort.NEWEST: "Newest first",
     Sort.OLDEST: "Oldest first",
@@ -121,7 +128,8 @@ def _list() -> dict[str, object]:
     wanted, cursor, staff = read_filter(request.args), request.args.get("cursor") or None, me()
     view = view_of(request.args.get("view", ""), staff)
     seen = wanted.seen_by(staff)
-    page = queries.page(seen, cursor=cursor)
+    page = best.page(seen, cursor=cursor) if seen.best else queries.page(seen, cursor=cursor)
+    asked = read(wanted.search)
     most = COUNT_MOST if wanted.only_kinds else COUNT_MOST_FOUND
     found = queries.count(seen, most=most + 1)
     whose: dict[int | Assignee, str] = {Assignee.ME: "Mine", Assignee.NONE: "Unassigned"}
@@ -142,7 +150,12 @@ def _list() -> dict[str, object]:
         "one": found == 1,
         "nothing_yet": not page.rows and not queries.count(Filter(), most=1),
         "columns": COLUMNS,
-        "sort_labels": SORT_LABELS,
+        "order": BEST_LABEL if wanted.best else SORT_LABELS[wanted.sort],
+        "orders": SORT_LABELS,
+        "best_label": BEST_LABEL,
+        "best_of": best.RANKED_MAX if wanted.best and found > best.RANKED_MAX and not page.next else None,
+        "snippets": snippets.of(page.rows, asked) if asked else {},
+        "meant": meant(wanted.search, asked) if asked and not page.rows and not cursor else None,
         "fields": FIELDS,
         "address": here,
         "unfiltered": address(Filter(sort=wanted.sort)),

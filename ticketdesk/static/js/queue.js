@@ -232,10 +232,20 @@
 
   let typing;
 
+  /* While one searches, the best matches come first unless another order is asked for. */
+  function offerOrders(searching) {
+    const [usual, newest] = filters.elements.sort.options;
+    filters.toggleAttribute("data-searching", searching);
+    usual.textContent = searching ? usual.dataset.searching : usual.dataset.otherwise;
+    newest.hidden = newest.disabled = !searching;
+    if (newest.selected && !searching) usual.selected = true;
+  }
+
   function apply({ replace = false } = {}) {
     clearTimeout(typing);
     const wanted = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
-    if (wanted.get("sort") === "-created_at") wanted.delete("sort");
+    offerOrders(wanted.has("search"));
+    if (!filters.elements.sort.value) wanted.delete("sort");
     const address = wanted.size ? `?${wanted}` : filters.action;
     window.history[replace ? "replaceState" : "pushState"](null, "", address);
     tickAll(false);
