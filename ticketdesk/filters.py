@@ -1,6 +1,7 @@
 """How templates of every door write times and vocabulary words."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from flask import Flask
 
@@ -24,6 +25,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(name_parts)
 
 
+@lru_cache(maxsize=256)
 def words(value: str) -> str:
     """A vocabulary word as people write it: in_progress is In progress."""
     return value.replace("_", " ").capitalize()

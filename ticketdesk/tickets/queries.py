@@ -31,7 +31,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     true,
     tuple_,
     union_all,
@@ -55,8 +54,6 @@ __all__ = ["PAGE_MAX", "PAGE_SIZE", "Assignee", "Filter", "Page", "Sort"]
 
 PAGE_SIZE = 50
 PAGE_MAX = 200
-
-_CUSTOM_PLANS = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 # What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.
 PUBLIC_EVENTS = frozenset(
@@ -213,8 +210,14 @@ def counts(wanted: Sequence[Filter], *, most: int) -> list[int]:
     """How many tickets each of the filters shows, ``most`` at the most, counted in one statement."""
     if not wanted:
         return []
-    _plan_for_values(*wanted)
-    return list(db.session.execute(select(*(_counted(each, most).scalar_subquery() for each in wanted))).one())
+    [found] = reading.rows(_counts(tuple(wanted), most))
+    return list(found)
+
+
+@lru_cache(maxsize=64)
+def _counts(wanted: tuple[Filter, ...], most: int) -> reading.Statement:
+    counted = select(*(_counted(each, most).scalar_subquery() for each in wanted))
+    return reading.compiled(counted, plan_for_values=any(map(_hangs_on_values, wanted)))
 
 
 def _counted(wanted: Filter, most: int) -> Select[int]:
@@ -317,18 +320,13 @@ def public_events_of(ticket: Ticket) -> Sequence[Event]:
     return db.session.scalars(select(Event).where(Event.ticket_id == ticket.id, told).order_by(Event.id)).all()
 
 
-def _plan_for_values(*wanted: Filter) -> None:
-    """Have the statements of this transaction planned for their values.
+def _hangs_on_values(wanted: Filter) -> bool:
+    """Whether a list is to be planned for its values.
 
     How common a word or a tag is decides between reading its matches and walking
     the list until a page is full; a plan made for any word reads a million
     tickets for a rare one.
     """
-    if any(map(_hangs_on_values, wanted)):
-        db.session.execute(_CUSTOM_PLANS)
-
-
-def _hangs_on_values(wanted: Filter) -> bool:
     return bool(wanted.search or wanted.tag)
 
 
