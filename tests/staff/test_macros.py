@@ -74,6 +74,15 @@ class TestCannedReplies:
         now = db.session.get_one(Ticket, ticket.id)
         assert (now.status, now.tags) == ("closed", ["vip"])
 
+    def test_a_button_that_also_resolves_is_no_reason_to_say_nothing(self, agent: FlaskClient, send: Send) -> None:
+        ticket = make_ticket()
+        answer = write(send, agent, ticket, reply=" ", status="resolved")
+        assert answer.status_code == 422
+        assert "Write something first." in answer.text
+        assert db.session.get_one(Ticket, ticket.id).status == Status.OPEN
+        write(send, agent, ticket, reply="Done.", set_status="closed", status="resolved")
+        assert db.session.get_one(Ticket, ticket.id).status == Status.RESOLVED
+
     def test_where_one_part_cannot_be_nothing_is_done_and_nothing_lost(self, agent: FlaskClient, send: Send) -> None:
         ticket, gone = make_ticket(), make_staff(name="Gone Girl")
         gone.active = False

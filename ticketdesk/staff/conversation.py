@@ -136,8 +136,7 @@ def send(ticket_id: int, form: Form, received: Received) -> Sent:
         NotFound: there is no such ticket.
     """
     kind, effect, staff = _kind(form), _effect(form), me()
-    if kind is MessageKind.REPLY and (status := read_word("status", Status, form)):
-        effect = replace(effect, status=status)
+    status = read_word("status", Status, form) if kind is MessageKind.REPLY else None
     nonce = form.get("nonce") or secrets.token_urlsafe()
     digest = idempotency.digest(
         "message", str(staff.id), str(ticket_id), nonce, kind, form.get(kind, ""), *received.identity
@@ -148,7 +147,7 @@ def send(ticket_id: int, form: Form, received: Received) -> Sent:
             received.all_taken()
             ticket = service.locked(ticket_id)
             files = attachments.claim(received.waiting)
-            done = {"id": _say(ticket, kind, effect, form, files, staff)}
+            done = {"id": _say(ticket, kind, effect, status, form, files)}
             idempotency.claim(_sent_with(staff, ticket_id, nonce), "", ticket, {})
             if idempotency.claim(digest, digest, ticket, done):
                 db.session.commit()
@@ -159,6 +158,7 @@ def send(ticket_id: int, form: Form, received: Received) -> Sent:
             if not done:
                 raise
         db.session.rollback()
+    effect = replace(effect, status=status or effect.status)
     return Sent(_sentence(kind, effect, said=done["id"] is not None), done["id"])
 
 
@@ -187,11 +187,18 @@ def chips(effect: Effect) -> Sequence[tuple[str, str, str]]:
 
 
 def _say(
-    ticket: Ticket, kind: MessageKind, effect: Effect, form: Form, files: Sequence[Attachment], staff: Staff
+    ticket: Ticket, kind: MessageKind, effect: Effect, status: Status | None, form: Form, files: Sequence[Attachment]
 ) -> int | None:
-    seen = read_id(form.get("seen", "")) or 0
+    staff, seen = me(), read_id(form.get("seen", "")) or 0
     message = canned.send(
-        ticket, kind, form.get(kind, ""), caller().actor, effect, expected_last_message_id=seen, files=files
+        ticket,
+        kind,
+        form.get(kind, ""),
+        caller().actor,
+        effect,
+        status=status,
+        expected_last_message_id=seen,
+        files=files,
     )
     drafts.clear_draft(staff, ticket, kind)
     # What was begun in the other box stays for the next time.

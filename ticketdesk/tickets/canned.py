@@ -5,7 +5,7 @@ sent is a text and an `Effect` and not the canned reply itself.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 from sqlalchemy import func, select
@@ -155,6 +155,7 @@ def send(
     actor: Actor,
     effect: Effect = NO_EFFECT,
     *,
+    status: Status | None = None,
     expected_last_message_id: int | None = None,
     files: Sequence[Attachment] = (),
 ) -> Message | None:
@@ -162,7 +163,8 @@ def send(
 
     The variables of a reply are filled in. A note, which may be about them, is
     said as it is. With an effect and without ``files``, which are claimed, the text
-    may be missing, and nothing is said.
+    may be missing, and nothing is said. ``status`` is set along with what is said,
+    over the effect's, and does not stand for it.
 
     Raises:
         Invalid: the text cannot be sent, a variable in it is unknown, or the assignee's account was switched off.
@@ -178,7 +180,7 @@ def send(
         message = add_reply(
             ticket, body, actor, Channel.STAFF, expected_last_message_id=expected_last_message_id, files=files
         )
-    change(ticket, effect.on(ticket), actor)
+    change(ticket, replace(effect, status=status or effect.status).on(ticket), actor)
     return message
 
 
