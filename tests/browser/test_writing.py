@@ -50,6 +50,12 @@ def said(desk: Desk, ticket_id: int) -> list[str]:
         return [message.body for message in db.session.query(Message).filter_by(ticket_id=ticket_id).order_by("id")]
 
 
+def shows(page: Page, title: str) -> None:
+    """The page of the ticket with this title is there, with its scripts, which then hear keys."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.wait_for_load_state()
+
+
 def options(page: Page) -> list[str]:
     return page.locator("#picker [role=option]:visible .title").all_inner_texts()
 
@@ -59,7 +65,7 @@ def test_three_tickets_are_worked_without_the_mouse(desk: Desk, desk_page: Page,
     page.goto("/staff/queue/?status=open")
     keys.press("j")
     keys.press("o")
-    expect(page.get_by_role("heading", level=1)).to_have_text("From Ada Lovelace")
+    shows(page, "From Ada Lovelace")
 
     # The first gets a macro, which is shown before it is sent, and leaves the list with it.
     keys.press("r")
@@ -71,21 +77,21 @@ def test_three_tickets_are_worked_without_the_mouse(desk: Desk, desk_page: Page,
     expect(page.get_by_role("group", name="Changes when you send:")).to_contain_text("Status Resolved")
     assert value(desk, tickets[0], "status") == Status.OPEN
     keys.press("Control+Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("From Alan Turing")
+    shows(page, "From Alan Turing")
     expect(toast(page)).to_contain_text(f"TD-{tickets[0]}: your reply is sent, and the ticket is resolved.")
     assert said(desk, tickets[0]) == ["Hi Ada, **done**."]
     assert value(desk, tickets[0], "status") == Status.RESOLVED
 
     # The second is passed over and come back to, and resolved by a key with the reply.
     keys.press("j")
-    expect(page.get_by_role("heading", level=1)).to_have_text("From Barbara Liskov")
+    shows(page, "From Barbara Liskov")
     keys.press("k")
-    expect(page.get_by_role("heading", level=1)).to_have_text("From Alan Turing")
+    shows(page, "From Alan Turing")
     keys.press("r")
     keys.type("It works /etc/hosts now.")
     expect(page.locator("#picker")).to_be_hidden()
     keys.press("Control+Shift+Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("From Barbara Liskov")
+    shows(page, "From Barbara Liskov")
     assert value(desk, tickets[1], "status") == Status.RESOLVED
 
     # The third is the last: a note stays on it, and from there it is back to the list.
@@ -94,6 +100,7 @@ def test_three_tickets_are_worked_without_the_mouse(desk: Desk, desk_page: Page,
     keys.press("Control+Enter")
     expect(toast(page)).to_contain_text("Your note is added.")
     expect(page.locator(".post.note")).to_be_focused()
+    page.wait_for_load_state()
     keys.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     axe(page)
@@ -106,6 +113,7 @@ def test_three_tickets_are_worked_without_the_mouse(desk: Desk, desk_page: Page,
     expect(page).to_have_url(re.compile(r"/staff/queue/\?status=open$"))
     expect(page.locator("tbody.ticket")).to_have_count(0)
     page.go_back()
+    page.wait_for_load_state()
     keys.press("g")
     keys.press("q")
     expect(page).to_have_url(re.compile(r"/staff/queue/\?status=open$"))
@@ -171,6 +179,7 @@ def test_what_is_wrong_with_a_reply_is_said_before_and_when_it_is_sent(
     expect(reply).to_be_focused()
     axe(page)
     assert said(desk, tickets[0]) == []
+    page.wait_for_load_state()
 
     # Marks by keys, also round nothing.
     reply.fill("Now")
