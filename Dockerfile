@@ -21,6 +21,7 @@ RUN chmod -R a+rX . && python -m compileall -q .
 
 FROM nginx:1.30-alpine AS proxy
 COPY --chmod=644 deploy/nginx.conf /etc/nginx/nginx.conf
+RUN install -d -o 101 -g 101 -m 700 /var/cache/desk
 USER 101:101
 # The access log is one JSON object a line, without the image's own greetings between them.
 ENV NGINX_ENTRYPOINT_QUIET_LOGS=1

@@ -121,6 +121,14 @@ def test_only_the_verbs_write_tickets() -> None:
                 pytest.fail(f"{path} makes a Ticket by itself.")
 
 
+@pytest.mark.parametrize(
+    ("package", "file"), [("obstore", "s3.py"), ("PIL", "shrink.py"), ("puremagic", "kinds.py")], ids=str
+)
+def test_what_touches_files_stays_in_one_file(package: str, file: str) -> None:
+    users = {path.name for path in sources() if any(module.split(".")[0] == package for module, _ in imports(path))}
+    assert users == {file}
+
+
 def test_the_ended_sdk_stays_in_one_file() -> None:
     users = {path.name for path in sources() if any(module.startswith("google") for module, _ in imports(path))}
     assert users == {"gemini.py"}

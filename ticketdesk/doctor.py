@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from config import ROOT, SECRET_KEY_MIN, Settings
 from ticketdesk.accounts import service as accounts
 from ticketdesk.ai.suggest import Suggester
+from ticketdesk.attachments.storage import StoreUnavailable, current_storage
 from ticketdesk.core import clock
 from ticketdesk.extensions import conninfo, db
 from ticketdesk.health import database_revision, known_revisions, wanted_revision
@@ -65,6 +66,7 @@ def examine(settings: Settings, suggester: Suggester, *, ask: bool = False) -> I
     yield _public_url(settings)
     yield _secret_key(settings)
     yield from _data_folder(settings)
+    yield _files(settings, ask=ask)
 
 
 def why(error: Exception) -> str:
@@ -343,6 +345,22 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
         yield _warn("disk", f"Only {room}; make room soon.")
     else:
         yield _ok("disk", f"{room}.")
+
+
+def _files(settings: Settings, *, ask: bool) -> Finding:
+    storage = current_storage()
+    if settings.s3 is None and not settings.data_dir.is_dir():
+        return _ok("files", f"Kept in {storage.place()}, once there is one.")
+    if settings.s3 is not None and not ask:
+        return _ok("files", f"Kept in {storage.place()}; `flask doctor --ask` tries it.")
+    # The store may be silent for seconds; the connection goes back to the pool meanwhile.
+    db.session.rollback()
+    try:
+        storage.try_out()
+    except StoreUnavailable as error:
+        what = "S3_BUCKET and the settings below it" if settings.s3 else "TICKETDESK_DATA, and the rights of the folder"
+        return _fail("files", f"None can be kept in {storage.place()}: {error.reason}. Check {what}.")
+    return _ok("files", f"Kept in {storage.place()}; a small one was written and removed.")
 
 
 def _open_to_others(path: Path) -> bool:

@@ -37,6 +37,8 @@ STATUS: dict[type[errors.DomainError], HTTPStatus] = {
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+DRAINED_AT_ONCE = 64 * 1024
+
 # What Werkzeug says itself is written for developers; these speak to whoever sent the request.
 SENTENCES = {
     HTTPStatus.BAD_REQUEST: "The request cannot be read.",
@@ -92,12 +94,8 @@ def _http_error(error: HTTPException) -> AnyResponse:
     sentence = SENTENCES.get(status, error.description or status.phrase)
     if isinstance(error, CSRFError):
         sentence = "This page has been open since before your session ended; go back, load it again and repeat."
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and request.mimetype == "multipart/form-data":
-        limits = attachments.limits()
-        sentence = (
-            f"These files are too large together; a message takes {megabytes(limits.total)}, "
-            f"and {megabytes(limits.size)} each."
-        )
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        sentence = _too_large()
     response = _answer(status, sentence)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
@@ -106,6 +104,20 @@ def _http_error(error: HTTPException) -> AnyResponse:
         wait = limiter.current_limit.reset_at - clock.now().timestamp()
         response.headers["Retry-After"] = str(max(1, int(wait)))
     return response
+
+
+def _too_large() -> str:
+    """Why the request was refused, once its sender is done sending: whoever is cut off before hears no answer."""
+    limits, announced = attachments.limits(), request.content_length or 0
+    if (request.max_content_length or 0) < announced <= 2 * limits.request:
+        while announced > 0 and (piece := request.environ["wsgi.input"].read(min(announced, DRAINED_AT_ONCE))):
+            announced -= len(piece)
+    if request.mimetype != "multipart/form-data":
+        return SENTENCES[HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
+    return (
+        f"These files are too large together; a message takes {megabytes(limits.total)}, "
+        f"and {megabytes(limits.size)} each."
+    )
 
 
 def _database_error(error: Exception) -> AnyResponse:

@@ -82,7 +82,7 @@ def test_a_desk_that_is_fine(desk: Flask) -> None:
     assert set(examined.levels().values()) == {"ok"}, examined.output
     assert list(examined.findings) == [
         *("settings", "database", "schema", "staff", "worker", "jobs"),
-        *("search", "clock", "mail", "AI", "address", "secret", "data", "disk"),
+        *("search", "clock", "mail", "AI", "address", "secret", "data", "disk", "files"),
     ]
     assert examined.exit_code == 0
 
@@ -163,7 +163,17 @@ def test_no_database(tmp_path: Path) -> None:
     assert sentence.startswith("It cannot be reached: ")
     assert "Connection refused; check DATABASE_URL" in sentence
     assert "Traceback" not in examined.output
-    assert list(examined.findings) == ["settings", "database", "mail", "AI", "address", "secret", "data", "disk"]
+    assert list(examined.findings) == [
+        "settings",
+        "database",
+        "mail",
+        "AI",
+        "address",
+        "secret",
+        "data",
+        "disk",
+        "files",
+    ]
     assert examined.exit_code == 1
 
 
@@ -255,6 +265,22 @@ def test_a_secret_from_the_environment(examine: Callable[..., Findings]) -> None
 def test_a_data_folder(examine: Callable[..., Findings], tmp_path: Path, mode: int, level: str) -> None:
     tmp_path.chmod(mode)
     assert examine()["data"][0] == level
+
+
+def test_files_that_cannot_be_kept(examine: Callable[..., Findings], tmp_path: Path) -> None:
+    (tmp_path / "attachments").touch()
+    level, sentence = examine()["files"]
+    assert level == "fail"
+    assert "Not a directory" in sentence
+    assert "TICKETDESK_DATA" in sentence
+
+
+def test_a_bucket(examine: Callable[..., Findings]) -> None:
+    level, sentence = examine(S3_BUCKET="desk", S3_ENDPOINT="http://127.0.0.1:1")["files"]
+    assert (level, sentence) == (
+        "ok",
+        "Kept in bucket 'desk' on http://127.0.0.1:1; `flask doctor --ask` tries it.",
+    )
 
 
 def test_no_data_folder(examine: Callable[..., Findings], tmp_path: Path) -> None:

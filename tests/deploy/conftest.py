@@ -90,6 +90,7 @@ def nginx_conf(folder: Path, port: int, desk: int, **changes: str) -> Path:
         "listen 8080;": f"listen 127.0.0.1:{port};",
         "server web:8000 resolve max_fails=0;": f"server 127.0.0.1:{desk} max_fails=0;",
         "/tmp/nginx": f"{folder}/nginx",
+        "/var/cache/desk/nginx": f"{folder}/nginx",
         **changes,
     }
     for old, new in changes.items():

@@ -16,7 +16,7 @@ CONFIG = (ROOT / "config.py").read_text()
 SETTINGS = set(re.findall(r'read\.\w+\("([A-Z_]+)"', CONFIG))
 SECRETS = set(re.findall(r'read\.secret\("([A-Z_]+)"', CONFIG))
 # What the tools of the image read, and not the desk.
-OTHERS = {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "FLASK_APP"}
+OTHERS = {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "FLASK_APP", "TMPDIR"}
 
 
 def admitted(path: str) -> bool:
@@ -131,7 +131,19 @@ def test_no_service_keeps_rights_that_it_does_not_need() -> None:
 
 def test_the_database_keeps_its_data_where_version_18_has_it() -> None:
     assert "database:/var/lib/postgresql" in SERVICES["db"]["volumes"]
-    assert set(COMPOSE["volumes"]) == {"database", "secrets"}
+    assert set(COMPOSE["volumes"]) == {"database", "files", "secrets"}
+
+
+def test_files_lie_in_a_volume_that_web_and_worker_share_and_wait_on_a_disk() -> None:
+    for name in ("web", "worker"):
+        service = SERVICES[name]
+        assert "files:/var/lib/ticketdesk" in service["volumes"]
+        assert service["environment"]["TICKETDESK_DATA"] == service["environment"]["TMPDIR"] == "/var/lib/ticketdesk"
+    # The volume takes over the rights of the folder in the image.
+    assert any("/var/lib/ticketdesk --create-home" in step.rest for step in recipe.stages()["desk"])
+    (waiting,) = SERVICES["nginx"]["volumes"]
+    assert any(f"-o 101 -g 101 -m 700 {waiting}" in step.rest for step in recipe.stages()["proxy"])
+    assert f"client_body_temp_path {waiting}/" in (ROOT / "deploy" / "nginx.conf").read_text()
 
 
 def test_secrets_are_read_from_the_volume_and_stand_nowhere_else() -> None:
@@ -140,7 +152,7 @@ def test_secrets_are_read_from_the_volume_and_stand_nowhere_else() -> None:
         assert environment["SECRET_KEY_FILE"] == "/secrets/secret_key"
         assert environment["DATABASE_URL"] == "postgresql://ticketdesk@db/ticketdesk?passfile=/secrets/pgpass"
         assert not {"SECRET_KEY", "GEMINI_API_KEY"} & set(environment)
-        assert SERVICES[name]["volumes"] == ["secrets:/secrets:ro"]
+        assert "secrets:/secrets:ro" in SERVICES[name]["volumes"]
     assert SERVICES["db"]["environment"]["POSTGRES_PASSWORD_FILE"] == "/secrets/postgres_password"
     assert "POSTGRES_PASSWORD" not in SERVICES["db"]["environment"]
 

@@ -6,14 +6,20 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import url_for
 
 from config import ROOT
+from tests.attachments.forms import form_with
+from tests.conftest import settings_for
 from tests.deploy import recipe
 from tests.deploy.conftest import NGINX, Browser, Desk, nginx, nginx_conf
 from tests.processes.watch import free_port, until
-from ticketdesk import REQUEST_MAX
+from ticketdesk import REQUEST_MAX, create_app
+from ticketdesk.attachments.policy import FORM_BYTES
+from ticketdesk.gate import TAKE_FILES
 
 pytestmark = [
     pytest.mark.processes,
@@ -63,14 +69,51 @@ def test_a_compressing_proxy_leaves_a_tickets_etag_fit_for_if_match(browser: Bro
 
 
 def test_both_take_as_much_in_one_request() -> None:
-    limit = re.search(r"client_max_body_size (\d+)m;", (ROOT / "deploy" / "nginx.conf").read_text())
+    limits = re.findall(r"client_max_body_size (\d+)m;", (ROOT / "deploy" / "nginx.conf").read_text())
+    usual, *with_files = [int(limit) * 1024 * 1024 for limit in limits]
+    settings = settings_for("postgresql://nobody@/none")
 
-    assert limit is not None
-    assert int(limit[1]) * 1024 * 1024 == REQUEST_MAX
+    assert usual == REQUEST_MAX
+    assert set(with_files) == {settings.attachment_total + FORM_BYTES}
+
+
+def test_both_know_the_same_routes_that_take_files() -> None:
+    conf = (ROOT / "deploy" / "nginx.conf").read_text()
+    places = re.findall(r"location (=|~) (\S+) \{\s+client_max_body_size 51m;", conf)
+    app = create_app(settings_for("postgresql://nobody@/none"))
+    samples: dict[str, Any] = {
+        "ticket_id": 1,
+        "link": "0" * 32,
+        "attachment_id": 1,
+        "path": "x",
+        "filename": "x",
+        "id": 1,
+    }
+    taken = set()
+    with app.test_request_context():
+        for rule in app.url_map.iter_rules():
+            path = url_for(rule.endpoint, **{name: samples.get(name, 1) for name in rule.arguments})
+            if any(path == place if kind == "=" else re.search(place, path) for kind, place in places):
+                taken.add(path)
+            if rule.endpoint in TAKE_FILES:
+                assert path in taken, f"nginx does not let files through to {rule}"
+    assert len(taken) == len(TAKE_FILES)
+
+
+def test_files_come_through_where_they_may_and_nowhere_else(browser: Browser, desk: Desk) -> None:
+    form = form_with((b"x" * 3 * REQUEST_MAX, "log.txt"), kind="note", **TICKET)
+    headers = {"Authorization": f"Bearer {desk.token}", "Content-Type": form["content_type"]}
+    body = form["data"].decode("latin-1")
+
+    made = browser.ask("POST", "/api/tickets/", body, headers)
+    assert made.status == 400
+    assert [fault["field"] for fault in made.json()["errors"]] == ["kind"]
+    assert browser.ask("POST", "/api/tickets/classify/", body, headers).status == 413
+    assert browser.ask("POST", "/staff/sign-in", body, headers).status == 413
 
 
 def test_a_program_that_sends_too_much_is_told_in_json(browser: Browser) -> None:
-    answer = browser.send("POST", "/api/tickets/", TICKET | {"description": " " * 2 * REQUEST_MAX})
+    answer = browser.send("POST", "/api/tickets/classify/", TICKET | {"description": " " * 2 * REQUEST_MAX})
 
     assert answer.status == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -80,6 +123,14 @@ def test_a_program_that_sends_too_much_is_told_in_json(browser: Browser) -> None
         "status": 413,
         "detail": "This is more than the desk takes in one request.",
     }
+
+
+def test_a_program_that_sends_too_much_where_files_may_come_is_told_by_the_desk(browser: Browser) -> None:
+    answer = browser.send("POST", "/api/tickets/", TICKET | {"description": " " * 2 * REQUEST_MAX})
+
+    assert answer.status == 413
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"] == "This is more than the desk takes in one request."
 
 
 def test_a_person_who_sends_too_much_is_told_on_a_page(browser: Browser) -> None:
