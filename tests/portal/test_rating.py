@@ -101,6 +101,15 @@ def test_without_its_session_or_too_often_it_comes_back(
     assert rated(ticket) == ("good", None)
 
 
+@pytest.mark.parametrize("headers", [True, False], ids=["with a session", "without"])
+def test_a_link_that_leads_nowhere_takes_no_rating(client: FlaskClient, headers: bool) -> None:
+    answer = client.post(
+        f"/t/{'0' * 32}/rating", data={"rating": "good"}, headers=csrf_header(client) if headers else {}
+    )
+    assert answer.status_code == 404
+    assert "This link leads to no ticket" in answer.text
+
+
 def test_staff_who_follow_the_link_do_not_rate(agent: FlaskClient, ticket: Ticket) -> None:
     assert "How did we do?" not in agent.get(address(ticket)).text
     assert "This is for the customer to say" in agent.get(address(ticket, "/rating?rating=good")).text

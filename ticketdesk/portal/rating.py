@@ -8,7 +8,7 @@ from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from ticketdesk.core.errors import Conflict, FieldFault, Invalid
+from ticketdesk.core.errors import Conflict, DomainError, FieldFault, Invalid
 from ticketdesk.core.vocabulary import RATING_NAMES, Rating, Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
@@ -51,11 +51,12 @@ def _not_sent(error: HTTPException) -> ResponseReturnValue:
     status = HTTPStatus(error.code or HTTPStatus.BAD_REQUEST)
     form, link = request.form, (request.view_args or {})["link"]
     problem = wording.not_sent(status, waiting.seconds(), button="Send my rating", things="ratings")
-    return (
-        _page(link, _read(form.get("rating")), comment=form.get("comment"), problem=problem),
-        status,
-        waiting.retry_after(),
-    )
+    try:
+        page = _page(link, _read(form.get("rating")), comment=form.get("comment"), problem=problem)
+    except DomainError as lost:
+        # There is no such ticket. Raised from here, it would be answered as a fault of ours.
+        return current_app.handle_user_exception(lost)
+    return page, status, waiting.retry_after()
 
 
 def _page(link: str, rating: Rating | None, *, comment: str | None = None, fault: str = "", problem: str = "") -> str:
