@@ -7,7 +7,7 @@ asked, and in every table but those that are known to hold notes. A new route or
 a new table is looked at without being named here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import cached_property
@@ -30,12 +30,13 @@ from ticketdesk.ai.contract import Verdict
 from ticketdesk.ai.suggest import Suggester
 from ticketdesk.core import clock
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
+from ticketdesk.core.errors import Conflict, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.mail import subscriptions
 from ticketdesk.models import Attachment, Channel, MessageKind, Scope, Staff, Ticket
 from ticketdesk.portal.mine import COOKIE
-from ticketdesk.tickets import canned, conversation, queries, service, snooze, thread
+from ticketdesk.tickets import acts, canned, conversation, merging, queries, service, snooze, thread, trash, undo
 from ticketdesk.tickets.drafts import save_draft
 from ticketdesk.tickets.service import Changes, Clear
 
@@ -46,6 +47,7 @@ HOLD_NOTES = {"message", "draft", "idempotency_key", "attachment"}
 BUT_FOR = {"ticket": "search_vector"}
 
 TICKETS_MOST = 3
+ADDRESSES = ("ada@example.com", "eve@example.com")
 
 
 class Desk(RuleBasedStateMachine):
@@ -74,7 +76,7 @@ class Desk(RuleBasedStateMachine):
         self.grace = Actor(ActorKind.STAFF, self.staff.id, self.staff.name)
         self.program = {"Authorization": f"Bearer {make_token(Scope.WRITE)}"}
         self.ids.append(make_ticket(category=None, priority=None).id)
-        ada = "ada@example.com"
+        ada = ADDRESSES[0]
         self.secrets = {
             "portal.mine.arrive": customers.make_link_key(ada),
             "portal.subscription.show": subscriptions.unsubscribe_url(ada).rpartition("/")[2],
@@ -83,7 +85,12 @@ class Desk(RuleBasedStateMachine):
         db.session.commit()
 
     def ticket(self, pick: int) -> Ticket:
-        return service.locked(self.ids[pick % len(self.ids)])
+        """One that is neither merged nor in the trash, of which the machine always has one."""
+        here = sa.select(Ticket.id).where(Ticket.id.in_(self.ids), Ticket.present).order_by(Ticket.id)
+        if not (ids := db.session.scalars(here).all()):
+            trash.restore(self.ids, self.grace)
+            ids = db.session.scalars(here).all()
+        return service.locked(ids[pick % len(ids)])
 
     # What anybody does.
 
@@ -93,10 +100,10 @@ class Desk(RuleBasedStateMachine):
             answer = self.anybody.post("/", data=filled_form(self.anybody, category="", priority=""))
             self.ids.append(queries.by_link(link_in(answer)).id)
 
-    @rule()
-    def open_by_program(self) -> None:
+    @rule(address=st.sampled_from(ADDRESSES))
+    def open_by_program(self, address: str) -> None:
         if len(self.ids) < TICKETS_MOST:
-            new = {"title": "The printer", "description": "It is on fire, and the manual says nothing about that."}
+            new = {"title": "The printer", "description": f"It is on fire, says {address}.", "requester_email": address}
             answer = self.anybody.post("/api/tickets/", json=new)
             assert answer.json is not None
             check_clean(answer.text, "the answer to a new ticket")
@@ -226,6 +233,41 @@ class Desk(RuleBasedStateMachine):
         canned.send(self.ticket(pick), MessageKind.REPLY, macro.body or "", self.grace, canned.effect_of(macro))
         db.session.commit()
 
+    @rule(pick=st.integers(0, 2), other=st.integers(0, 2))
+    def merge(self, pick: int, other: int) -> None:
+        ids = [self.ids[place % len(self.ids)] for place in (pick, other)]
+        try:
+            merging.merge(ids[0], ids[1:], self.grace)
+        except (Conflict, NotFound) as error:
+            check_clean(str(error), "why tickets cannot be merged")
+            db.session.rollback()
+        db.session.commit()
+
+    @rule(pick=st.integers(0, 2))
+    def unmerge(self, pick: int) -> None:
+        try:
+            merging.unmerge(self.ids[pick % len(self.ids)], self.grace)
+        except Conflict:
+            db.session.rollback()
+        db.session.commit()
+
+    @rule(pick=st.integers(0, 2), restore=st.booleans())
+    def delete_or_restore(self, pick: int, restore: bool) -> None:
+        ids = [self.ids[pick % len(self.ids)]]
+        _ = trash.restore(ids, self.grace) if restore else trash.trash(ids, self.grace)
+        db.session.commit()
+
+    @rule(status=st.sampled_from(Status))
+    def change_all(self, status: Status) -> None:
+        service.change_many(self.ids, Changes(status=status, tags=["many"]), self.grace)
+        db.session.commit()
+
+    @rule(pick=st.integers(0, 2))
+    def undo(self, pick: int) -> None:
+        for act in acts.undoable_on(self.ids[pick % len(self.ids)])[:1]:
+            undo.undo(act.id, self.grace)
+        db.session.commit()
+
     @rule()
     def work_off_jobs(self) -> None:
         run_jobs()
@@ -238,9 +280,10 @@ class Desk(RuleBasedStateMachine):
 
     @invariant()
     def it_is_in_no_public_thread(self) -> None:
-        for ticket_id in self.ids:
-            ticket = queries.by_id(ticket_id)
-            check_clean(str(thread.public_thread(ticket)), "public_thread")
+        for ticket in self.tickets():
+            shown = str(thread.public_thread(ticket))
+            check_clean(shown, "public_thread")
+            assert all(address == ticket.requester_email or f"says {address}" not in shown for address in ADDRESSES)
             check_clean(str([event.data for event in queries.public_events_of(ticket)]), "public_events_of")
 
     @invariant()
@@ -267,6 +310,10 @@ class Desk(RuleBasedStateMachine):
             )
         )
 
+    def tickets(self) -> Sequence[Ticket]:
+        """All of them, wherever they are by now."""
+        return db.session.scalars(sa.select(Ticket).where(Ticket.id.in_(self.ids)).order_by(Ticket.id)).all()
+
     def public_routes(self) -> list[Rule]:
         """Everything of the portal and the API that can be fetched."""
         return [
@@ -277,8 +324,7 @@ class Desk(RuleBasedStateMachine):
 
     def look_at(self, routes: Iterable[Rule]) -> None:
         """Fetch the routes as anybody, for every ticket there is."""
-        tickets = [queries.by_id(ticket_id) for ticket_id in self.ids]
-        known = [{"link": ticket.link_id.hex, "ticket_id": ticket.id} for ticket in tickets]
+        known = [{"link": ticket.link_id.hex, "ticket_id": ticket.id} for ticket in self.tickets()]
         files = db.session.scalars(sa.select(Attachment.id)).all()
         with_files = [values | {"attachment_id": file} for values in known for file in files]
         db.session.rollback()
