@@ -167,4 +167,5 @@ def test_the_frequencies_are_those_of_the_statistics() -> None:
     assert [share(query) for query in ("'office'", "'offic'", "'off':*", "!'office'")] == [0.2, 0.0001, 0.216, 0.8]
     assert share("'office' & 'printer'") == 0.06
     assert share("'office' | 'printer'") == 0.44
+    assert share("'office' <-> 'printer'") == 0.003
     assert LARGE.beginning_with("printer") == ("printer", "printers")

@@ -267,6 +267,16 @@ def test_a_customers_own_list(full_app: Flask, query: str) -> None:
     check(client, f"/my{query}")
 
 
-@pytest.mark.parametrize("path", ["", "figures", "queue/", "queue/rows", "queue/?status=open&sort=-priority"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "figures",
+        "queue/",
+        "queue/rows",
+        "queue/?status=open&sort=-priority",
+        "queue/?search=walrus+fi",
+    ],
+)
 def test_a_page_of_the_console(console: FlaskClient, path: str) -> None:
     check(console, f"/staff/{path}")

@@ -15,6 +15,8 @@ from ticketdesk.search.tsquery import Node, Word
 
 _KEPT = 60.0
 _UNKNOWN = 0.001
+# Of the tickets that have two words, about so many have one behind the other.
+_FOLLOW = 0.05
 
 _STATISTICS = Statement(
     b"""
@@ -49,7 +51,9 @@ class Frequencies:
         parts = [self.share(part) for part in node.parts]
         if node.operator == "!":
             return 1 - parts[0]
-        return 1 - prod(1 - part for part in parts) if node.operator == "|" else prod(parts)
+        if node.operator == "|":
+            return 1 - prod(1 - part for part in parts)
+        return prod(parts) * (_FOLLOW ** (len(parts) - 1) if node.operator.startswith("<") else 1)
 
     def most(self, node: Node) -> float:
         """The share that a query finds at the most, however its words go together."""

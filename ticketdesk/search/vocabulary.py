@@ -19,7 +19,7 @@ from ticketdesk.models.search_word import WORD_MAX
 from ticketdesk.reading import Statement
 
 BATCH = 10_000
-"""Tickets, and as many messages, that are read at once; of a million, 10,000 take about half a second."""
+"""Tickets, and as many messages, that are read at once; 10,000 take one to four seconds."""
 BATCHES_A_RUN = 5
 FORMS_MAX = 20
 """How many forms of a word are looked for, the most frequent ones."""
