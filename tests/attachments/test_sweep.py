@@ -96,6 +96,18 @@ def test_a_file_with_its_row_stays_however_old(store: LocalStorage) -> None:
     assert files(store) == {file.key, thumbnail_key(file.key)}
 
 
+def test_files_of_a_ticket_that_is_purged_go_after_it(store: LocalStorage) -> None:
+    ticket = locked(make_ticket().id)
+    (file,) = service.claim([receive()])
+    message = conversation.add_reply(ticket, "", CUSTOMER, Channel.PORTAL, files=[file])
+    db.session.commit()
+    db.session.execute(sa.text("DELETE FROM message WHERE id = :id"), {"id": message.id})
+    db.session.commit()
+    age(store, 1.1)
+    run_sweep()
+    assert files(store) == set()
+
+
 def test_what_waited_for_a_form_too_long_goes_with_its_file(store: LocalStorage) -> None:
     waiting = receive()
     backdate(waiting.id, hours=HOURS)
