@@ -1,24 +1,27 @@
 """The queue through its door: filters, order, pages, opening in place and bulk changes."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from tests.conftest import csrf_header
 from tests.factories import make_staff, make_ticket
 from tests.staff.conftest import Send, listed, me, toasts
 from ticketdesk.core import clock
-from ticketdesk.core.actors import Actor, ActorKind
+from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import Event, EventKind, Ticket
+from ticketdesk.models import Channel, Event, EventKind, Ticket
 from ticketdesk.staff import queue
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.assignment import assign
+from ticketdesk.tickets.conversation import add_note, add_reply
 from ticketdesk.tickets.queries import Filter, Sort
+from ticketdesk.tickets.service import change_status
 from ticketdesk.tickets.tags import set_tags
 
 PROGRAM = Actor(ActorKind.TOKEN, 7, "Shop backend")
@@ -68,6 +71,16 @@ def three() -> list[int]:
         ("search=gam", (2,)),
         ("search=gam&status=open", ()),
         ("search=&status=&priority=&category=", (2, 1, 0)),
+        ("triage=yes", ()),
+        ("snoozed=only", ()),
+        ("snoozed=no", (2, 1, 0)),
+        ("requester=ADA@example.com", (2, 1, 0)),
+        ("requester=bob@example.com", ()),
+        ("created_from=2020-01-01&created_to=2099-12-31", (2, 1, 0)),
+        ("created_from=2099-12-31", ()),
+        ("created_to=2020-01-01", ()),
+        ("created_from=0001-01-01&created_to=9999-12-31", (2, 1, 0)),
+        ("snoozed=&triage=&requester=&created_from=&created_to=&tag=", (2, 1, 0)),
     ],
 )
 def test_filters_and_orders_combine_in_the_address(
@@ -122,7 +135,7 @@ def test_the_count_stops_where_it_would_become_slow(agent: FlaskClient, monkeypa
 
 def test_the_heads_of_columns_say_and_turn_the_order(agent: FlaskClient, three: list[int]) -> None:
     html = agent.get("/staff/queue/?sort=-priority&status=open").text
-    assert re.search(r'class="priority" scope="col" aria-sort="descending">\s*<a href="([^"]+)"', html)[1] == (  # type: ignore[index]
+    assert re.search(r'class="priority" scope="col" aria-sort="descending"><a href="([^"]+)"', html)[1] == (  # type: ignore[index]
         "/staff/queue/?status=open&amp;sort=priority"
     )
     assert html.count("aria-sort") == 1
@@ -130,9 +143,8 @@ def test_the_heads_of_columns_say_and_turn_the_order(agent: FlaskClient, three: 
 
 def test_every_order_can_be_chosen_and_has_a_name() -> None:
     assert set(queue.SORT_LABELS) == set(Sort)
-    reachable = {column.first for column in queue.COLUMNS} | {
-        c.sorted(Filter(sort=c.first)).sort for c in queue.COLUMNS
-    }
+    heads = [head for heads in queue.COLUMNS.values() for head in heads]
+    reachable = {head.first for head in heads} | {head.sorted(Filter(sort=head.first)).sort for head in heads}
     assert reachable == set(Sort)
 
 
@@ -146,8 +158,40 @@ def test_chips_take_one_filter_away(agent: FlaskClient, three: list[int]) -> Non
         assert f'class="chip" href="/staff/queue/?{without}"' in html
 
 
+def test_days_belong_to_their_stretch_at_both_ends(agent: FlaskClient) -> None:
+    ids = [
+        place(make_ticket(), created_at=datetime.fromisoformat(moment))
+        for moment in ("2026-03-01T23:59:59Z", "2026-03-02T00:00:00Z", "2026-03-04T23:59:59Z", "2026-03-05T00:00:00Z")
+    ]
+    answer = agent.get("/staff/queue/?created_from=2026-03-02&created_to=2026-03-04")
+    assert listed(answer) == [ids[2], ids[1]]
+    assert "<bdi>2 Mar 2026</bdi>" in answer.text
+    assert 'href="/staff/queue/?created_from=2026-03-02"' in answer.text
+
+
+def test_who_waits_for_an_answer_is_marked(agent: FlaskClient) -> None:
+    new, answered, asked_again, done = (make_ticket(title) for title in ("New", "Answered", "Again", "Done"))
+    for ticket in (answered, asked_again, done):
+        add_reply(ticket, "Here you are.", PROGRAM, Channel.API)
+    add_note(answered, "Let us see.", PROGRAM, Channel.API)
+    for ticket in (asked_again, done):
+        add_reply(ticket, "It is not it.", CUSTOMER, Channel.PORTAL)
+    change_status(done, Status.CLOSED, PROGRAM)
+    db.session.commit()
+    marked = re.findall(r'class="ticket waits" id="ticket-(\d+)"', agent.get("/staff/queue/rows").text)
+    assert {int(number) for number in marked} == {new.id, asked_again.id}
+
+
 def test_an_empty_desk_says_where_tickets_come_from(agent: FlaskClient) -> None:
     assert "No tickets yet" in agent.get("/staff/queue/").text
+
+
+def test_a_view_that_is_worked_off_says_so(agent: FlaskClient, three: list[int]) -> None:
+    mine = "/staff/queue/?view=mine&assignee=me&status=open&status=in_progress&snoozed=no"
+    html = agent.get(mine).text
+    assert "All done" in html
+    assert "Nothing that is yours waits for you." in html
+    assert "No ticket matches" in agent.get(f"{mine}&priority=low").text
 
 
 def test_filters_that_match_nothing_offer_to_be_cleared(agent: FlaskClient, three: list[int]) -> None:
@@ -196,6 +240,53 @@ def test_a_bulk_change_needs_tickets_and_a_change(agent: FlaskClient, send: Send
     assert toasts(send(agent, "/staff/queue/", ticket=three)) == ["Choose what to change first."]
 
 
+def test_many_are_assigned_tagged_and_put_to_sleep_in_one_act(
+    app: Flask, agent: FlaskClient, send: Send, three: list[int]
+) -> None:
+    set_tags(db.session.get_one(Ticket, three[0]), ["old", "vip"], PROGRAM)
+    db.session.commit()
+    ids = [three[0], three[2]]
+    until = re.findall(r'<option value="([^"]+)">Tomorrow morning', agent.get("/staff/queue/").text)
+    fields = {"assignee": "me", "add_tags": "VIP, #refund", "remove_tags": "old", "snooze": until}
+    assert toasts(send(agent, "/staff/queue/", ticket=ids, **fields)) == ["2 tickets changed."]
+    for ticket in (db.session.get_one(Ticket, ticket_id) for ticket_id in ids):
+        assert ticket.assignee == me(app, agent)
+        assert ticket.tags == ["refund", "vip"]
+        assert ticket.snoozed_until == datetime.fromisoformat(until[0])
+    assert toasts(send(agent, "/staff/queue/", ticket=ids, snooze="wake", assignee="none")) == ["2 tickets changed."]
+    woken = db.session.get_one(Ticket, three[0])
+    assert (woken.snoozed_until, woken.assignee) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"snooze": (clock.now() + timedelta(days=9)).isoformat()}, "is resolved, so there is nothing to wake it for"),
+        ({"snooze": "2020-01-01T09:00", "priority": "low"}, "This moment has passed"),
+        ({"add_tags": "a;b", "priority": "low"}, "holds a character that tags cannot have"),
+        ({"add_tags": ",".join(map(str, range(21))), "priority": "low"}, "a ticket has at most 20"),
+    ],
+)
+def test_what_cannot_be_done_to_one_is_done_to_none(
+    agent: FlaskClient, send: Send, three: list[int], fields: dict[str, str], told: str
+) -> None:
+    (said,) = toasts(send(agent, "/staff/queue/", ticket=three, **fields))
+    assert said.startswith("Nothing is changed.")
+    assert told in said
+    assert {db.session.get_one(Ticket, ticket_id).priority for ticket_id in three} == {"low", "critical", "high"}
+
+
+def test_a_script_is_answered_by_the_toast_alone(agent: FlaskClient, three: list[int]) -> None:
+    answer = agent.post(
+        "/staff/queue/?status=open",
+        data={"ticket": three[:1], "assignee": "me"},
+        headers=csrf_header(agent) | {"X-Answer": "toast"},
+    )
+    assert answer.status_code == 200
+    assert toasts(answer) == [f"TD-{three[0]} assigned to you."]
+    assert "<html" not in answer.text
+
+
 def test_a_title_is_not_for_many(agent: FlaskClient, send: Send, three: list[int]) -> None:
     send(agent, "/staff/queue/", ticket=three, title="All the same", status="closed")
     assert {db.session.get_one(Ticket, number).title for number in three} == {"Alpha", "Beta", "Gamma"}
@@ -210,6 +301,9 @@ def test_a_title_is_not_for_many(agent: FlaskClient, send: Send, three: list[int
         {"ticket": ["1"] * 201, "status": "closed"},
         {"ticket": "1", "status": "gone"},
         {"ticket": "1", "priority": "\x00"},
+        {"ticket": "1", "snooze": "for ever"},
+        {"ticket": "1", "assignee": "999999"},
+        {"ticket": "1", "assignee": "x"},
     ],
 )
 def test_a_bulk_change_that_makes_no_sense_is_refused(
@@ -231,7 +325,8 @@ def test_nothing_changes_without_the_token_of_the_page(agent: FlaskClient, three
 @pytest.mark.parametrize(
     "query",
     ["status=foo", "priority=1", "category=%00", "sort=title", "sort=%00", "cursor=zzz", "cursor=%00", "cursor=W10",
-     "sort=priority&cursor=WyItY3JlYXRlZF9hdCJd"],
+     "sort=priority&cursor=WyItY3JlYXRlZF9hdCJd", "snoozed=maybe", "triage=1", "created_from=soon", "requester=%00",
+     "created_to=2026-02-30", "requester=" + "x" * 255],
 )  # fmt: skip
 def test_an_address_that_makes_no_sense_is_refused_in_words(agent: FlaskClient, query: str) -> None:
     for path in ("/staff/queue/", "/staff/queue/rows"):

@@ -276,6 +276,11 @@ def test_a_customers_own_list(full_app: Flask, query: str) -> None:
         "queue/rows",
         "queue/?status=open&sort=-priority",
         "queue/?search=walrus+fi",
+        "queue/?view=open&status=open&status=in_progress&snoozed=no",
+        "queue/rows?triage=yes&snoozed=no&sort=-priority",
+        "queue/rows?assignee=me&assignee=none&status=open&status=in_progress&snoozed=no",
+        "queue/rows?created_from=2026-01-01&created_to=2026-02-01&requester=customer77@example.com",
+        "views/side",
     ],
 )
 def test_a_page_of_the_console(console: FlaskClient, path: str) -> None:

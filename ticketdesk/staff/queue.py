@@ -20,14 +20,16 @@ from ticketdesk.models import Staff, reference_of
 from ticketdesk.search import incidents, snippets
 from ticketdesk.search.meant import meant
 from ticketdesk.search.query import read
+from ticketdesk.staff import local_time
 from ticketdesk.staff.filters import address, chips, query_of, read_filter
 from ticketdesk.staff.live import live_part
-from ticketdesk.staff.reading import FIELDS, SNOOZES, WAKE, me, read_bulk, read_ticket_ids
+from ticketdesk.staff.reading import FIELDS, WAKE, me, read_bulk, read_ticket_ids
 from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import assignment, best, queries, serialize, service, thread
 from ticketdesk.tickets.queries import Assignee, Filter, Sort
 from ticketdesk.tickets.saved_views import ALL_OPEN, view_of
+from ticketdesk.tickets.snooze import offers
 from ticketdesk.tickets.tags import tags_starting_with
 from ticketdesk.tickets.workflow import ACTIVE
 
@@ -40,8 +42,8 @@ TAGS_OFFERED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column that the list can be sorted by; ``first`` is the order of the first click."""
+class Head:
+    """What a column's head lets the list be sorted by; ``first`` is the order of the first click."""
 
     label: str
     field: str
@@ -56,13 +58,13 @@ class Column:
         return replace(wanted, best=False, sort=wanted.sort.reversed if self.sorts(wanted) else self.first)
 
 
-COLUMNS = (
-    Column("Category", "category", Sort.CATEGORY_UP),
-    Column("Priority", "priority", Sort.MOST_URGENT),
-    Column("Status", "status", Sort.LEAST_DONE),
-    Column("Created", "created_at", Sort.NEWEST),
-    Column("Updated", "updated_at", Sort.LAST_UPDATED),
-)
+# Titles need the room, so both times share a column, which shows the one that the list goes by.
+COLUMNS = {
+    "category": (Head("Category", "category", Sort.CATEGORY_UP),),
+    "priority": (Head("Priority", "priority", Sort.MOST_URGENT),),
+    "status": (Head("Status", "status", Sort.LEAST_DONE),),
+    "when": (Head("Created", "created_at", Sort.NEWEST), Head("Updated", "updated_at", Sort.LAST_UPDATED)),
+}
 
 BEST_LABEL = "Best match first"
 SORT_LABELS = {
@@ -175,7 +177,10 @@ def _controls(wanted: Filter) -> dict[str, object]:
         "query": query,
         "more": sum(query[name] is not None for name in more) + len(wanted.tag),
         "tags": tags_starting_with("", most=TAGS_OFFERED),
-        "snoozes": {word: f"For {said}" for word, (said, _) in SNOOZES.items()} | {WAKE: "Wake up now"},
+        "naps": [
+            *((until.isoformat(), f"{name}, {local_time.told(until)}") for name, until in offers(local_time.now())),
+            (WAKE, "Wake up now"),
+        ],
     }
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from ticketdesk.core import clock
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.gate import caller
 from ticketdesk.models import Staff
 from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.staff import local_time
 from ticketdesk.tickets import assignment
 from ticketdesk.tickets.queries import PAGE_MAX, Assignee
 from ticketdesk.tickets.rules import tidy_tag
@@ -27,14 +27,7 @@ Word = TypeVar("Word", bound=StrEnum)
 FIELDS: dict[str, type[StrEnum]] = {"status": Status, "priority": Priority, "category": Category}
 
 
-# How long a ticket can be put to sleep from a menu: the word in the form, what people read, and the time.
-SNOOZES: dict[str, tuple[str, timedelta]] = {
-    "hours": ("3 hours", timedelta(hours=3)),
-    "day": ("a day", timedelta(days=1)),
-    "days": ("3 days", timedelta(days=3)),
-    "week": ("a week", timedelta(weeks=1)),
-    "month": ("a month", timedelta(days=30)),
-}
+# What a form says in place of a moment, to end a sleep.
 WAKE = "wake"
 
 
@@ -108,7 +101,7 @@ def read_bulk(form: Form) -> Changes:
     """The changes in the form for many tickets; what is missing or empty stays as it is on each.
 
     Raises:
-        Invalid: a value is no word of its vocabulary, or there is no such account.
+        Invalid: a value is no word of its vocabulary, no moment, or there is no such account.
     """
     return replace(
         read_changes(form),
@@ -144,6 +137,5 @@ def _sleep(form: Form) -> datetime | Clear | None:
             return None
         case word if word == WAKE:
             return Clear.CLEAR
-        case word if word in SNOOZES:
-            return clock.now() + SNOOZES[word][1]
-    raise Invalid(FieldFault("snooze", f"This must be one of: {', '.join([*SNOOZES, WAKE])}."))
+        case moment:
+            return local_time.read_moment("snooze", moment)

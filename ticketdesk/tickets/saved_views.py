@@ -154,8 +154,9 @@ def move_view(view: View, by: Staff, *, up: bool) -> None:
     """Let a view change places with the one above or below it; the first and the last stay where they are.
 
     Raises:
-        Forbidden: it is shared, and the person is no admin.
+        Forbidden: it is shared, and the person is no admin, or every desk has it.
     """
+    _saved_one(view)
     keys = [other.key for other in views_of(by) if other.saved and other.shared is view.shared]
     place = keys.index(view.key)
     other = place + (-1 if up else 1)
@@ -183,10 +184,15 @@ def _may_change(saved: SavedView, staff: Staff) -> bool:
 
 
 def _theirs(view: View, by: Staff) -> SavedView:
+    saved = _saved_one(view)
+    if not _may_change(saved, by):
+        raise Forbidden("A shared view is changed by whoever made it and by admins; ask one, or save your own.")
+    return saved
+
+
+def _saved_one(view: View) -> SavedView:
     if view.saved is None:
         raise Forbidden("Every desk has this view; save one of your own instead.")
-    if not _may_change(view.saved, by):
-        raise Forbidden("A shared view is changed by whoever made it and by admins; ask one, or save your own.")
     return view.saved
 
 
