@@ -1,7 +1,7 @@
 """What a request is told when the database cannot serve it now: 503, when to come again, and never a traceback."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -14,9 +14,11 @@ from werkzeug.test import TestResponse
 from tests.conftest import FreshClient, opened, settings_for
 from tests.factories import make_ticket, make_token
 from ticketdesk import create_app
+from ticketdesk.core.errors import NotFound
 from ticketdesk.extensions import Timeouts, db
 from ticketdesk.models import Scope
 from ticketdesk.tickets import queries
+from ticketdesk.tickets.pages import Page
 
 TICKET = {"title": "The export stops", "description": "It ends after 200 rows.", "category": "technical"}
 ALL = {"priority": "low"}
@@ -86,14 +88,12 @@ def test_a_ticket_that_somebody_else_holds(desk: Flask, token: dict[str, str], o
 
 
 def test_a_statement_that_takes_too_long(desk: Flask, token: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with desk.app_context():
-        ticket_id = make_ticket().id
     client = desk.test_client()
     with monkeypatch.context() as patched:
-        patched.setattr(queries, "by_id", lambda ticket_id: db.session.scalar(sa.text("SELECT pg_sleep(30)")))
-        said = is_told_to_come_again(client.get(f"/api/tickets/{ticket_id}/", headers=token))
+        patched.setattr(queries, "page", lambda *_, **__: db.session.scalar(sa.text("SELECT pg_sleep(30)")))
+        said = is_told_to_come_again(client.get("/api/tickets/", headers=token))
     assert said.startswith("This took longer than the desk allows")
-    assert client.get(f"/api/tickets/{ticket_id}/", headers=token).status_code == 200
+    assert client.get("/api/tickets/", headers=token).status_code == 200
 
 
 def test_more_requests_than_connections(desk: Flask, token: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,28 +133,24 @@ def killed(others: sa.Connection) -> None:
     others.rollback()
 
 
-@pytest.mark.parametrize("door", ["refused", "answered"])
+@pytest.mark.parametrize("status", [404, 200])
 def test_a_connection_that_dies_under_a_request(
-    desk: Flask, token: dict[str, str], others: sa.Connection, monkeypatch: pytest.MonkeyPatch, door: str
+    desk: Flask, token: dict[str, str], others: sa.Connection, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     """Whether the view is refused something afterwards or answers, the session can be closed."""
-    with desk.app_context():
-        ticket_id = make_ticket().id
-    usual: Callable[[int], object] = queries.by_id
 
-    def then_killed(ticket_id: int) -> object:
-        found = usual(ticket_id)
+    def dies(*_: object, **__: object) -> Page:
+        db.session.execute(sa.text("SELECT 1"))
         killed(others)
-        return found
+        if status == 404:
+            raise NotFound("There is no such thing.")
+        return Page([], None)
 
-    monkeypatch.setattr(queries, "events_of", lambda ticket: [])
     client = desk.test_client()
     with monkeypatch.context() as patched:
-        patched.setattr(queries, "by_id", then_killed)
-        path = f"/api/tickets/{ticket_id}/" + ("messages/?after=-1" if door == "refused" else "")
-        answer = client.get(path, headers=token)
-    assert answer.status_code == {"refused": 400, "answered": 200}[door]
-    assert client.get(f"/api/tickets/{ticket_id}/", headers=token).status_code == 200
+        patched.setattr(queries, "page", dies)
+        assert client.get("/api/tickets/", headers=token).status_code == status
+    assert client.get("/api/tickets/", headers=token).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -170,11 +166,11 @@ def test_a_connection_that_dies_under_a_request(
 def test_what_passes_by_itself_and_what_does_not(
     desk: Flask, token: dict[str, str], monkeypatch: pytest.MonkeyPatch, cause: Exception, status: int
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise InternalError("INSERT …", {}, cause)
 
-    monkeypatch.setattr(queries, "by_id", fail)
-    answer = desk.test_client().get("/api/tickets/1001/", headers=token)
+    monkeypatch.setattr(queries, "page", fail)
+    answer = desk.test_client().get("/api/tickets/", headers=token)
     assert answer.status_code == status
     assert ("Retry-After" in answer.headers) == (status == 503)
     assert str(cause) not in answer.text
