@@ -7,9 +7,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.attachments.forms import form_with
 from tests.conftest import csrf_header
 from tests.factories import make_ticket
 from tests.staff.conftest import Send, listed, toasts
+from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import Actor, ActorKind
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
@@ -149,3 +151,21 @@ def test_the_bar_under_the_queue_leads_to_the_question(app: Flask, agent: FlaskC
 def test_nobody_is_led_out_of_the_console(agent: FlaskClient, there: str) -> None:
     answer = agent.post("/staff/trash/restore/", data={"next": there}, headers=csrf_header(agent))
     assert answer.location == "/staff/queue/"
+
+
+def test_files_are_found_where_their_ticket_goes(agent: FlaskClient, client: FlaskClient) -> None:
+    sent = form_with((b"%PDF-1.7", "invoice.pdf"), title="Second", description="See the file.")
+    made = client.post("/api/tickets/", **sent).get_json()
+    second = db.session.get_one(Ticket, made["id"])
+    second.requester_email = "ada@example.com"
+    first = make_ticket("First")
+    (file,) = attachments.of_description(second)
+    merging.merge(first.id, [second.id], GRACE)
+    db.session.commit()
+    for path in (f"/t/{first.link_id.hex}", f"/t/{second.link_id.hex}", f"/staff/tickets/{first.id}"):
+        assert agent.get(f"{path}/files/{file.id}").data == b"%PDF-1.7"
+    trash.trash([first.id], GRACE)
+    db.session.commit()
+    assert f"/staff/tickets/{first.id}/files/{file.id}" in agent.get(f"/staff/trash/{first.id}").text
+    assert agent.get(f"/staff/tickets/{first.id}/files/{file.id}").data == b"%PDF-1.7"
+    assert client.get(f"/t/{first.link_id.hex}/files/{file.id}").status_code == 410

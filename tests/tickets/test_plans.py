@@ -275,6 +275,7 @@ def test_a_customers_own_list(full_app: Flask, query: str) -> None:
         "queue/",
         "queue/rows",
         "queue/?status=open&sort=-priority",
+        "trash/",
         "queue/?search=walrus+fi",
         "queue/?view=open&status=open&status=in_progress&snoozed=no",
         "queue/rows?triage=yes&snoozed=no&sort=-priority",

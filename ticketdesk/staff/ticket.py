@@ -131,12 +131,12 @@ class TicketPage(ConsolePage):
     @route("/<int:ticket_id>/files/<int:attachment_id>")
     def file(self, ticket_id: int, attachment_id: int) -> ResponseReturnValue:
         """A file of the ticket, to be saved."""
-        return downloads.download(attachments.any_file(queries.by_id(ticket_id), attachment_id))
+        return downloads.download(attachments.any_file(_wherever(ticket_id), attachment_id))
 
     @route("/<int:ticket_id>/files/<int:attachment_id>/thumbnail")
     def thumbnail(self, ticket_id: int, attachment_id: int) -> ResponseReturnValue:
         """What such a picture looks like."""
-        file = attachments.any_file(queries.by_id(ticket_id), attachment_id)
+        file = attachments.any_file(_wherever(ticket_id), attachment_id)
         return downloads.thumbnail(file, request.if_none_match)
 
     @route("/<int:ticket_id>/tags", "POST")
@@ -219,6 +219,14 @@ def _elsewhere(ticket_id: int) -> Response | None:
     if survivor.id == ticket_id:
         return None
     return redirect(url_for(".show", ticket_id=survivor.id, **worklist.kept()))
+
+
+def _wherever(ticket_id: int) -> Ticket:
+    """The ticket, also where it is in the trash, whose page shows its files, too."""
+    try:
+        return queries.by_id(ticket_id)
+    except NotFound:
+        return trash.in_trash(ticket_id)
 
 
 def _opened(ticket_id: int) -> Ticket:
