@@ -219,7 +219,7 @@ class TestLimits:
         large, half = b"x" * (1024 * 1024 + 1), b"x" * 600_000
         cases = {
             "“c.txt” is one too many; a message takes 2 files.": [(b"x", f"{name}.txt") for name in "abc"],
-            "“a.txt” has 1 MB; a file may have 1 MB.": [(large, "a.txt")],
+            "“a.txt” is larger than 1 MB, the most that a file may have.": [(large, "a.txt")],
             "“b.txt” does not fit; the files of a message may have 1 MB together.": [(half, "a.txt"), (half, "b.txt")],
         }
         for sentence, files in cases.items():

@@ -42,7 +42,7 @@ class Allowance:
         if content.size == 0:
             return f"“{name}” is empty; choose another file."
         if content.size > limits.size:
-            return f"“{name}” has {megabytes(content.size)}; a file may have {megabytes(limits.size)}."
+            return f"“{name}” is larger than {megabytes(limits.size)}, the most that a file may have."
         if content.macros:
             return f"“{name}” holds macros, which are not taken; save it without them, or as a PDF."
         if content.kind is None:

@@ -81,7 +81,7 @@
     function trouble(size) {
       const total = [...files].reduce((sum, file) => sum + file.size, 0);
       if (size === 0) return "is empty; choose another file.";
-      if (size > limits.size) return `has ${said(size)}; a file may have ${said(limits.size)}.`;
+      if (size > limits.size) return `is larger than ${said(limits.size)}, the most that a file may have.`;
       if (files.size >= limits.files) return `is one too many; a message takes ${limits.files} files.`;
       if (total + size > limits.total) return `does not fit; the files of a message may have ${said(limits.total)} together.`;
       return "";
