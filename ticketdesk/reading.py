@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Select, make_url
+from sqlalchemy import Connection, Engine, Select, make_url
 from sqlalchemy.exc import DBAPIError
 
 from ticketdesk.extensions import db
@@ -50,26 +50,24 @@ def rows(statement: Statement, **values: Any) -> list[Row]:
         sqlalchemy.exc.DBAPIError: the database cannot answer.
     """
     given = {**statement.values, **values}
-    if (held := _held()) is not None:
+    engine = db.engine
+    if (held := _held(engine)) is not None:
         return fetch(_driver(held), statement, given)
-    first = True
+    replaced = False
     while True:
-        borrowed = db.engine.raw_connection()
+        borrowed = engine.raw_connection()
         driver: psycopg.Connection[Row] = borrowed.driver_connection  # type: ignore[assignment]
         try:
             driver.autocommit = True
-            found = fetch(driver, statement, given)
-            driver.autocommit = False
-            return found
+            return fetch(driver, statement, given)
         except DBAPIError:
-            if not driver.closed:
-                driver.autocommit = False
+            if replaced or not driver.closed:
                 raise
             borrowed.invalidate()
-            if not first:
-                raise
-            first = False
+            replaced = True
         finally:
+            if not driver.closed:
+                driver.autocommit = False
             borrowed.close()
 
 
@@ -89,12 +87,12 @@ def fetch(driver: "psycopg.Connection[Row]", statement: Statement, values: Mappi
         raise DBAPIError.instance(statement.sql.decode(), None, error, psycopg.Error, dialect=_DIALECT) from error
 
 
-def _held() -> Connection | None:
+def _held(engine: Engine) -> Connection | None:
     """The connection of the transaction at hand. Tests put theirs into the engine's place."""
     if db.session.registry.has() and db.session().in_transaction():
         db.session.flush()
         return db.session.connection()
-    return db.engine if isinstance(db.engine, Connection) else None
+    return engine if isinstance(engine, Connection) else None
 
 
 def _driver(held: Connection) -> "psycopg.Connection[Row]":
