@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     set_timeouts(_database(app), app)
     liveness.watch(_database(app))
     replica.install(app, settings)
-    app.extensions["migrate"] = LocalProxy(lambda: _migrations(app))
+    _migrate_later(app)
     # Before what reads a request's form, so that nobody sends files to where they may not.
     gate.install(app)
     csrf.init_app(app)
@@ -79,12 +79,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _migrations(app: Flask) -> Any:
-    """Flask-Migrate, made when it is asked for: with Alembic it is 7 MB that only the process that migrates needs."""
-    from flask_migrate import Migrate
+def _migrate_later(app: Flask) -> None:
+    """Have Flask-Migrate made when it is asked for: with Alembic it is 7 MB that only who migrates needs."""
 
-    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
-    return app.extensions["migrate"]
+    def made(among: Any, name: str) -> Any:
+        from flask_migrate import Migrate
+
+        Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)  # It takes both places.
+        return among[name]
+
+    app.extensions["migrate"] = LocalProxy(lambda: made(app.extensions, "migrate"))
+    app.cli.commands["db"] = LocalProxy(lambda: made(app.cli.commands, "db"))  # type: ignore[assignment]
 
 
 def _database(app: Flask) -> Engine:
