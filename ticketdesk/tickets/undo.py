@@ -64,7 +64,6 @@ _CHOICES = text(
 class Undone:
     """What became of an undo: how many ``tickets`` the act was about, and on how many something had changed since."""
 
-    kind: ActKind
     tickets: int
     kept: int
 
@@ -74,7 +73,7 @@ class Undone:
         if not self.kept:
             return "Undone."
         if self.tickets == 1:
-            return "The ticket was changed since, so it was left as it is."
+            return "The ticket was changed since, and what was changed was left alone."
         were = "1 of {} tickets was" if self.kept == 1 else f"{self.kept} of {{}} tickets were"
         return f"Undone, but {were.format(self.tickets)} changed since, and what was changed was left alone."
 
@@ -100,9 +99,7 @@ def undo(act_id: int, actor: Actor) -> Undone:
     if acts.is_over(act):
         raise Conflict("This was done more than an hour ago, so it cannot be undone any more.")
     act.undone_at = func.now()
-    kind = ActKind(act.kind)
-    number, kept = _UNDO[kind](act, actor)
-    return Undone(kind, number, kept)
+    return Undone(*_UNDO[ActKind(act.kind)](act, actor))
 
 
 def _undo_changes(act: Act, actor: Actor) -> tuple[int, int]:
