@@ -61,6 +61,8 @@ def test_a_connection_that_dies_meanwhile_is_replaced_once(committed_url: str) -
 
 def test_a_statement_over_its_time_is_told_and_leaves_a_usable_connection(plain_app: Flask) -> None:
     with plain_app.app_context():
+        # So that all three are read on the same connection.
+        db.engine.dispose()
         [(pid,)] = reading.rows(PID)
         reading.rows(reading.compiled(sa.select(sa.func.set_config("statement_timeout", "20", False))))
         with pytest.raises(OperationalError, match="statement timeout"):

@@ -92,13 +92,13 @@ def schema(desk: Flask) -> Any:
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
 def test_with_a_token(schema: Any, token: str, method: str, path: str, mode: GenerationMode) -> None:
-    send_many(schema[path][method], mode, 80, {"Authorization": f"Bearer {token}"})
+    send_many(schema[path][method], mode, 40, {"Authorization": f"Bearer {token}"})
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
 def test_as_anybody(schema: Any, method: str, path: str, mode: GenerationMode) -> None:
-    send_many(schema[path][method], mode, 20, None)
+    send_many(schema[path][method], mode, 10, None)
 
 
 def send_many(operation: Any, mode: GenerationMode, examples: int, headers: dict[str, str] | None) -> None:

@@ -208,11 +208,11 @@ def _paths(desk: Desk) -> Iterator[str]:
         }
         yield subscriptions.unsubscribe_url(ADDRESS)
         yield url_for("api.docs")
+        yield url_for("queue.index", search=HOSTILE[0])
         trashed = sa.select(Ticket.id).where(Ticket.gone_at.is_not(None), Ticket.merged_into_id.is_(None))
         yield url_for("trash.show", ticket_id=db.session.scalars(trashed).one())
         for rule in sorted(desk.app.url_map.iter_rules(), key=str):
             if "GET" in (rule.methods or ()) and not rule.endpoint.startswith(NO_PAGES):
                 path = url_for(rule.endpoint, **{name: samples[name] for name in rule.arguments})
                 yield path
-                yield f"{path}?{urlencode({'search': HOSTILE[0]})}"
                 yield f"{path}?{urlencode(dict.fromkeys(ASKED, HOSTILE[1]))}"

@@ -134,9 +134,10 @@ def test_a_failover_loses_no_acknowledged_ticket(servers: tuple[Server, Server],
         until(lambda: len(crowd.acknowledged) > before, seconds=WRITES_ARE_BACK_WITHIN)
         print(f"Writes were back {time.monotonic() - killed:.1f} s after the primary was gone.")
         crowd.await_more()
+        # Before all that the crowd has left to do, and goes on leaving.
         standby.ask(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
-            " VALUES ('default', 'jobs.sweep', '{\"timestamp\": 0}')"
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, priority)"
+            " VALUES ('default', 'jobs.sweep', '{\"timestamp\": 0}', 1)"
         )
         waiting = "SELECT count(*) FROM procrastinate_jobs WHERE status <> 'succeeded' AND task_name = 'jobs.sweep'"
         until(lambda: standby.ask(waiting) == 0)

@@ -69,7 +69,7 @@ class Desk:
     def _part(self, word: str) -> psutil.Process | None:
         assert self.up is not None
         for process in psutil.Process(self.up.pid).children():
-            with contextlib.suppress(psutil.ZombieProcess):
+            with contextlib.suppress(psutil.NoSuchProcess):
                 if word in process.cmdline():
                     return process
         return None

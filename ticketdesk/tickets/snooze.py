@@ -29,13 +29,13 @@ def snooze(ticket: Ticket, until: datetime, actor: Actor) -> bool:
         Invalid: the moment has passed or is more than five years away.
         Conflict: the ticket is resolved or closed.
     """
-    until = until.astimezone(UTC)
     if until == ticket.snoozed_until:
         return False
     if until <= clock.now():
         raise Invalid(FieldFault("snoozed_until", "This moment has passed; choose one to come."))
     if until > clock.now() + SNOOZE_MAX:
         raise Invalid(FieldFault("snoozed_until", "A ticket can sleep for five years at most."))
+    until = until.astimezone(UTC)
     if Status(ticket.status) in DONE:
         raise Conflict(f"{ticket.reference} is {ticket.status}, so there is nothing to wake it for; reopen it first.")
     before = ticket.snoozed_until
