@@ -29,8 +29,10 @@ def pair(app: Flask) -> tuple[Ticket, Ticket]:
         conversation.add_reply(ticket, body, GRACE, Channel.STAFF)
     db.session.commit()
     # What is said and opened one after the other in a test happens at one moment.
-    db.session.execute(sa.text("UPDATE ticket SET created_at = now() - interval '1 day' + id * interval '1 second'"))
-    db.session.execute(sa.text("UPDATE message SET created_at = now() - interval '1 hour' + id * interval '1 second'"))
+    for table, ago in (("ticket", "1 day"), ("message", "1 hour")):
+        place = f"id - (SELECT min(id) FROM {table})"
+        moment = f"now() - interval '{ago}' + ({place}) * interval '1 second'"
+        db.session.execute(sa.text(f"UPDATE {table} SET created_at = {moment}"))
     db.session.expire_all()
     return survivor, other
 
