@@ -1,5 +1,8 @@
 """Watching real processes: waiting for what they do, and finding those that are left."""
 
+import contextlib
+import itertools
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -9,6 +12,11 @@ from typing import TypeVar
 import psutil
 
 Reached = TypeVar("Reached")
+
+# Below the ports that are given to whoever asks for any, and in a stretch of each pytest worker's own, so that
+# nobody takes one between this look at it and its use.
+_FIRST = 20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.cycle(range(_FIRST, _FIRST + 1_000))
 
 
 def until(reached: Callable[[], Reached], seconds: float = 30) -> Reached:
@@ -40,9 +48,11 @@ def running_in(data_dir: Path) -> list[psutil.Process]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that nobody listens at."""
+    for port in _ports:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("there is always a next one")
 
 
 def listens(port: int) -> bool:
