@@ -23,6 +23,8 @@ from ticketdesk.postmaster import end_with_parent
 WORKERS = 2
 TICKET = {"title": "The printer is on fire", "description": "Smoke, too.", "category": "technical", "priority": "high"}
 UNANSWERED = 0
+LOG_TAIL = 8_000
+"""Characters of what the desk said last, shown where a test of it fails."""
 
 
 def environment(database_url: str, **settings: str) -> dict[str, str]:
@@ -92,6 +94,9 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Desk]:
         desk = Desk(port, processes[0], processes[1], folder / "desk.log")
         until(desk.is_ready)
         yield desk
+    except BaseException:
+        print((folder / "desk.log").read_text(errors="replace")[-LOG_TAIL:])
+        raise
     finally:
         for process in processes:
             process.terminate()
