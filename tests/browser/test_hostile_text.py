@@ -41,7 +41,7 @@ from ticketdesk.models import (
 )
 from ticketdesk.tickets import canned, conversation, drafts, merging, rating, saved_views, service, trash
 from ticketdesk.tickets.canned import NewCannedReply
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.rules import _NOT_IN_TAGS, tidy_tag
 from ticketdesk.tickets.service import Changes, NewTicket
 

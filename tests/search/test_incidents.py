@@ -18,7 +18,7 @@ from ticketdesk.models import Incident
 from ticketdesk.search import incidents
 from ticketdesk.search.incidents import GOES_ON, current, dismiss, look, look_for_incidents
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 
 
 def usual(number: int, seed: int = 1) -> list[tuple[str, str]]:

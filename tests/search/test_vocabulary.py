@@ -12,7 +12,7 @@ from ticketdesk.search import query, vocabulary
 from ticketdesk.search.meant import meant
 from ticketdesk.search.query import read
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 
 
 def texts() -> dict[str, int]:

@@ -17,10 +17,10 @@ from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Channel, Event, EventKind, Ticket
 from ticketdesk.staff import queue
-from ticketdesk.tickets import queries
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.conversation import add_note, add_reply
-from ticketdesk.tickets.queries import Filter, Sort
+from ticketdesk.tickets.filter import Filter
+from ticketdesk.tickets.pages import PAGE_SIZE, Sort
 from ticketdesk.tickets.service import change_status
 from ticketdesk.tickets.tags import set_tags
 
@@ -114,7 +114,7 @@ def test_a_reference_finds_its_ticket(agent: FlaskClient, three: list[int]) -> N
 
 
 def test_pages_follow_each_other_without_a_gap(agent: FlaskClient) -> None:
-    made = [make_ticket(f"Number {number}").id for number in range(queries.PAGE_SIZE + 3)]
+    made = [make_ticket(f"Number {number}").id for number in range(PAGE_SIZE + 3)]
     first = agent.get("/staff/queue/?priority=high")
     following = re.search(r'rel="next" href="([^"]+)"', first.text)
     assert following is not None

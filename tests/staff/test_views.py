@@ -15,7 +15,7 @@ from ticketdesk.core.vocabulary import Priority
 from ticketdesk.extensions import db
 from ticketdesk.models import Role
 from ticketdesk.tickets.assignment import assign
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.saved_views import STANDARD, View, save_view
 
 PROGRAM = Actor(ActorKind.TOKEN, 7, "Shop backend")

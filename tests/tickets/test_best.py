@@ -7,7 +7,7 @@ from tests.factories import make_ticket
 from ticketdesk.core.errors import Invalid
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.tickets import best
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 
 
 def walk(wanted: Filter, limit: int) -> list[str]:

@@ -16,7 +16,7 @@ from ticketdesk.extensions import db
 from ticketdesk.models import Channel, Event, EventKind, Message, MessageKind, Ticket
 from ticketdesk.tickets import queries, service, snooze, thread
 from ticketdesk.tickets.conversation import AnsweredMeanwhile, add_note, add_reply
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 
 GRACE = Actor(ActorKind.STAFF, 1, "Grace Hopper")
 PROGRAM = Actor(ActorKind.TOKEN, 1, "A program")

@@ -16,8 +16,9 @@ from ticketdesk.models import MessageKind, Role, Staff
 from ticketdesk.tickets import saved_views
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.drafts import clear_draft, drafts_of, save_draft
+from ticketdesk.tickets.filter import Assignee, Filter
+from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.presence import note_presence, who_is_here
-from ticketdesk.tickets.queries import Assignee, Filter, Sort
 from ticketdesk.tickets.saved_views import STANDARD, VIEWS_MAX, View, counted_views_of, save_view, view_of, views_of
 from ticketdesk.tickets.snooze import snooze
 

@@ -12,7 +12,7 @@ from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
 from ticketdesk.tickets import queries, service, snooze, stats
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Assignee, Filter
 
 
 def go(ticket: Ticket, into: Ticket | None = None) -> None:
@@ -28,7 +28,7 @@ def go(ticket: Ticket, into: Ticket | None = None) -> None:
         Filter(search="export"),
         Filter(requester="ada@example.com"),
         Filter(status=frozenset({Status.OPEN})),
-        Filter(assignee=frozenset({queries.Assignee.NONE})),
+        Filter(assignee=frozenset({Assignee.NONE})),
         Filter(snoozed=False),
         Filter(created_after=datetime(2026, 1, 1, tzinfo=UTC)),
     ],

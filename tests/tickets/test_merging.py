@@ -15,7 +15,7 @@ from ticketdesk.extensions import db
 from ticketdesk.models import Channel, Event, EventKind, Ticket
 from ticketdesk.models.ticket import TAGS_MAX
 from ticketdesk.tickets import conversation, merging, queries, service, thread, trash
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.tags import set_tags
 
 GRACE = Actor(ActorKind.STAFF, 1, "Grace Hopper")

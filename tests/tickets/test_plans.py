@@ -25,7 +25,8 @@ from ticketdesk.models import Role, Scope
 from ticketdesk.models.ticket import FIRST_ID
 from ticketdesk.portal.mine import COOKIE
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import PAGE_SIZE, Assignee, Filter, Sort
+from ticketdesk.tickets.filter import Assignee, Filter
+from ticketdesk.tickets.pages import PAGE_SIZE, Sort
 from ticketdesk.tickets.workflow import ACTIVE
 
 TICKETS = 100_000

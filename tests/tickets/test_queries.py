@@ -19,7 +19,8 @@ from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.assignment import assign
-from ticketdesk.tickets.queries import Assignee, Filter, Sort
+from ticketdesk.tickets.filter import Assignee, Filter
+from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.service import change_category, change_status
 from ticketdesk.tickets.snooze import snooze
 from ticketdesk.tickets.tags import set_tags

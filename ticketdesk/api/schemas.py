@@ -23,7 +23,7 @@ from ticketdesk.models import ActKind, Channel, EventKind, MessageKind, Staff
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.models.message import BODY_MAX
 from ticketdesk.models.ticket import TAG_MAX, TAGS_MAX
-from ticketdesk.tickets.queries import PAGE_MAX, PAGE_SIZE, Sort
+from ticketdesk.tickets.pages import PAGE_MAX, PAGE_SIZE, Sort
 from ticketdesk.tickets.service import Changes, Clear, NewTicket
 
 

@@ -41,7 +41,7 @@ from ticketdesk.gate import caller
 from ticketdesk.models import Channel, MessageKind, Occasion, Staff, Ticket
 from ticketdesk.tickets import alike, assignment, conversation, queries, serialize, service, thread
 from ticketdesk.tickets import stats as figures
-from ticketdesk.tickets.queries import Assignee
+from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.rows import Listed
 from ticketdesk.tickets.rules import tidy_tag
 from ticketdesk.tickets.service import Clear
@@ -106,7 +106,7 @@ def create_ticket() -> Done:
 def list_tickets() -> Response:
     """List tickets, newest first."""
     query = read_query(ListQuery)
-    wanted = queries.Filter(
+    wanted = Filter(
         category=frozenset(query.category),
         priority=frozenset(query.priority),
         status=frozenset(query.status),

@@ -32,7 +32,7 @@ class SavedView(Base):
     """A filter of the queue with a name; without an owner it is shared by all staff.
 
     ``made_by_id`` is who may change a shared one besides admins.
-    ``filter`` holds what `tickets.queries.Filter` holds, without its defaults.
+    ``filter`` holds what `tickets.filter.Filter` holds, without its defaults.
     """
 
     __tablename__ = "saved_view"

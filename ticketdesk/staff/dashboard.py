@@ -12,7 +12,8 @@ from ticketdesk.staff.filters import address
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Filter, Sort
+from ticketdesk.tickets.filter import Filter
+from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.rating import satisfaction
 from ticketdesk.tickets.stats import created_by_day, oldest_open, stats
 from ticketdesk.tickets.workflow import ACTIVE

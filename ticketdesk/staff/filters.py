@@ -13,7 +13,8 @@ from ticketdesk.core.vocabulary import EMAIL_MAX, Category, Priority, Status
 from ticketdesk.filters import words
 from ticketdesk.staff.reading import FIELDS, Form, read_id, read_words
 from ticketdesk.tickets import assignment
-from ticketdesk.tickets.queries import Assignee, Filter, Sort
+from ticketdesk.tickets.filter import Assignee, Filter
+from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.rules import tidy_tag
 
 Value = TypeVar("Value")

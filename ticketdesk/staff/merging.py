@@ -15,7 +15,7 @@ from ticketdesk.staff.reading import read_id
 from ticketdesk.staff.undo import back, tell
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import merging, queries
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 
 OFFERED_MOST = 10
 

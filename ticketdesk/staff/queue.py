@@ -27,7 +27,8 @@ from ticketdesk.staff.reading import FIELDS, WAKE, me, read_bulk, read_ticket_id
 from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import assignment, best, queries, serialize, service, thread
-from ticketdesk.tickets.queries import Assignee, Filter, Sort
+from ticketdesk.tickets.filter import Assignee, Filter
+from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.saved_views import ALL_OPEN, view_of
 from ticketdesk.tickets.snooze import offers
 from ticketdesk.tickets.tags import tags_starting_with

@@ -15,7 +15,8 @@ from ticketdesk.models import Staff
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.staff import local_time
 from ticketdesk.tickets import assignment
-from ticketdesk.tickets.queries import PAGE_MAX, Assignee
+from ticketdesk.tickets.filter import Assignee
+from ticketdesk.tickets.pages import PAGE_MAX
 from ticketdesk.tickets.rules import tidy_tag
 from ticketdesk.tickets.service import Changes, Clear
 

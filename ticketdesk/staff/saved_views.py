@@ -15,7 +15,8 @@ from ticketdesk.staff.filters import address, read_filter
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import me
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import queries, saved_views
+from ticketdesk.tickets import saved_views
+from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.saved_views import View
 
 
@@ -128,7 +129,7 @@ def _view(key: str) -> View:
     return view
 
 
-def _filter_in(query: str) -> queries.Filter:
+def _filter_in(query: str) -> Filter:
     return read_filter(MultiDict(parse_qsl(query.removeprefix("?"))))
 
 

@@ -15,7 +15,7 @@ from ticketdesk.models import Ticket
 from ticketdesk.staff import filters
 from ticketdesk.staff.reading import me
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.saved_views import ALL_OPEN
 
 _Words = list[tuple[str, str]]

@@ -16,8 +16,8 @@ from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.reading import Statement
 from ticketdesk.search.query import read
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.pages import Page
-from ticketdesk.tickets.queries import PAGE_SIZE, Filter, Sort
+from ticketdesk.tickets.filter import Filter
+from ticketdesk.tickets.pages import PAGE_SIZE, Page, Sort
 
 RANKED_MAX = 1_000
 """How many matches are ranked, the newest ones."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, Ticket, reference_of
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Filter
+from ticketdesk.tickets.filter import Filter
 
 PAGE_SIZE = 20
 

@@ -19,6 +19,9 @@ from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.tickets.rows import Listed
 
+PAGE_SIZE = 50
+PAGE_MAX = 200
+
 Word = Category | Priority | Status
 
 # The words of a field in their order, and how a cursor names each.

@@ -1,4 +1,4 @@
-"""Reading tickets: filtered lists in keyset pages, one ticket, its events.
+"""Reading tickets: lists in keyset pages, how long they are, one ticket, its events.
 
 Lists select columns and not entities, and a page costs what it shows: the next
 page starts behind the last row's sort key, found in an index, and rows that are
@@ -8,8 +8,6 @@ passed over are never counted.
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
 from functools import cache, lru_cache
 from itertools import product
 from typing import Any
@@ -24,7 +22,6 @@ from sqlalchemy import (
     Select,
     String,
     TableValuedAlias,
-    and_,
     bindparam,
     cast,
     func,
@@ -35,25 +32,20 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.orm import InstrumentedAttribute
 
 from ticketdesk import reading, replica
 from ticketdesk.core.errors import Gone, NotFound
-from ticketdesk.core.vocabulary import Category, Priority, SetBy, Status
+from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
-from ticketdesk.models import Event, EventKind, Staff, Ticket
+from ticketdesk.models import Event, EventKind, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.search.newest import Shape, attempts, ids
-from ticketdesk.search.query import Query, matching, read
+from ticketdesk.search.query import Query, read
 from ticketdesk.tickets import counters
-from ticketdesk.tickets.pages import Page, Position, Sort, cut, position_of, read_cursor
+from ticketdesk.tickets.filter import AnySelect, Assignee, Filter, filtered
+from ticketdesk.tickets.pages import PAGE_SIZE, Page, Position, cut, position_of, read_cursor
 from ticketdesk.tickets.rows import HAPPENED, LISTED, Happened, Listed, listed
 from ticketdesk.tickets.workflow import ACTIVE
-
-__all__ = ["PAGE_MAX", "PAGE_SIZE", "Assignee", "Filter", "Page", "Sort"]
-
-PAGE_SIZE = 50
-PAGE_MAX = 200
 
 # What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.
 PUBLIC_EVENTS = frozenset(
@@ -71,59 +63,7 @@ PUBLIC_EVENTS = frozenset(
     }
 )
 
-AnySelect = Select[*tuple[Any, ...]]
-
-
 _ANY: frozenset[Any] = frozenset()
-
-
-class Assignee(StrEnum):
-    """Whose tickets a list shows, where it is not a certain person's."""
-
-    NONE = "none"
-    """Nobody's."""
-    ME = "me"
-    """The viewer's own; a list that several people use means each of them (`Filter.seen_by`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list shows. Several words for one field mean any of them; fields combine with and.
-
-    ``assignee`` holds ids of staff accounts beside words. ``created_after``
-    belongs to the time it opens and ``created_before`` does not, so stretches of
-    time can follow each other. ``snoozed`` tells whether sleeping tickets are the
-    only ones (True), are left out (False) or do not matter. ``needs_triage`` leaves
-    the active ones whose category neither a person nor an engine has chosen.
-    ``best`` has the best matches of the search come first, whatever the order; see `tickets.best`.
-    """
-
-    category: frozenset[Category] = frozenset()
-    priority: frozenset[Priority] = frozenset()
-    status: frozenset[Status] = frozenset()
-    assignee: frozenset[int | Assignee] = frozenset()
-    tag: frozenset[str] = frozenset()
-    requester: str = ""
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    snoozed: bool | None = None
-    needs_triage: bool = False
-    search: str = ""
-    sort: Sort = Sort.NEWEST
-    best: bool = False
-
-    def seen_by(self, staff: Staff) -> "Filter":
-        """The same with the viewer in the place of ``me``."""
-        if Assignee.ME not in self.assignee:
-            return self
-        return replace(self, assignee=self.assignee - {Assignee.ME} | {staff.id})
-
-    @property
-    def only_kinds(self) -> bool:
-        """Whether it goes by category, priority, status and sleep alone, so that counters know how many it shows."""
-        kinds = Filter(self.category, self.priority, self.status, snoozed=self.snoozed, sort=self.sort, best=self.best)
-        return self == kinds and not self.snoozed
-
 
 # Where a page begins and how long it is, left open so that all pages of a list are one statement.
 _MOMENT = bindparam("moment", None, type_=DateTime(timezone=True))
@@ -198,7 +138,7 @@ def _prepared(wanted: Filter, asked: Query | None, *, behind_position: bool) -> 
 
     What a search asks for is not the same for ever, so it is told beside the filter.
     """
-    return reading.compiled(_listed(wanted, behind_position=behind_position), plan_for_values=_hangs_on_values(wanted))
+    return reading.compiled(_listed(wanted, behind_position=behind_position), plan_for_values=wanted.hangs_on_values)
 
 
 def count(wanted: Filter, *, most: int) -> int:
@@ -217,17 +157,17 @@ def counts(wanted: Sequence[Filter], *, most: int) -> list[int]:
 @lru_cache(maxsize=64)
 def _counts(wanted: tuple[Filter, ...], most: int) -> reading.Statement:
     counted = select(*(_counted(each, most).scalar_subquery() for each in wanted))
-    return reading.compiled(counted, plan_for_values=any(map(_hangs_on_values, wanted)))
+    return reading.compiled(counted, plan_for_values=any(each.hangs_on_values for each in wanted))
 
 
 def _counted(wanted: Filter, most: int) -> Select[int]:
     if not wanted.only_kinds:
-        return select(func.count()).select_from(_filtered(select(Ticket.id), wanted).limit(most).subquery())
+        return select(func.count()).select_from(filtered(select(Ticket.id), wanted).limit(most).subquery())
     kinds = counters.kinds()
     tickets: ColumnElement[int] = func.coalesce(func.sum(kinds.c.tickets), 0)
     if wanted.snoozed is False:
         # The counters do not know who sleeps, but it is a short list.
-        sleeping = _filtered(select(func.count(Ticket.id)), replace(wanted, snoozed=True))
+        sleeping = filtered(select(func.count(Ticket.id)), replace(wanted, snoozed=True))
         tickets = tickets - sleeping.scalar_subquery()
     fields = {"category": wanted.category, "priority": wanted.priority, "status": wanted.status}
     conditions = [kinds.c[name].in_(sorted(words)) for name, words in fields.items() if words]
@@ -320,16 +260,6 @@ def public_events_of(ticket: Ticket) -> Sequence[Event]:
     return db.session.scalars(select(Event).where(Event.ticket_id == ticket.id, told).order_by(Event.id)).all()
 
 
-def _hangs_on_values(wanted: Filter) -> bool:
-    """Whether a list is to be planned for its values.
-
-    How common a word or a tag is decides between reading its matches and walking
-    the list until a page is full; a plan made for any word reads a million
-    tickets for a rare one.
-    """
-    return bool(wanted.search or wanted.tag)
-
-
 def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Position | None]]:
     """The groups of the list from the position on, in their order; one without words is its only group."""
     if wanted.needs_triage:
@@ -363,11 +293,11 @@ def _listed(wanted: Filter, *, behind_position: bool) -> AnySelect:
 
     stretches = list(_stretches(wanted))
     if not stretches:
-        return ordered(behind(_filtered(LISTED, wanted)), moment, Ticket.id)
+        return ordered(behind(filtered(LISTED, wanted)), moment, Ticket.id)
     parts = []
     for stretch in stretches:
         inside = select(Ticket.id, moment.label("moment")).where(*stretch.conditions).correlate(stretch.values)
-        found = ordered(behind(_filtered(inside, stretch.rest)), moment, Ticket.id, *stretch.leading).lateral()
+        found = ordered(behind(filtered(inside, stretch.rest)), moment, Ticket.id, *stretch.leading).lateral()
         parts.append(select(found.c.id, found.c.moment).select_from(stretch.values.join(found, true())))
     merged = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
     page = ordered(select(merged.c.id), merged.c.moment, merged.c.id).subquery()
@@ -411,8 +341,8 @@ def _stretches(wanted: Filter) -> Iterator[_Stretches]:
 def _stretches_of_assignees(wanted: Filter) -> Iterator[_Stretches]:
     rest = replace(wanted, assignee=_ANY, status=_ANY)
     statuses = sorted(wanted.status or Status)
-    if ids := _people(wanted.assignee):
-        values = _rows("held", *zip(*product(ids, statuses), strict=True), names=("assignee_id", "status"))
+    if people := wanted.people:
+        values = _rows("held", *zip(*product(people, statuses), strict=True), names=("assignee_id", "status"))
         conditions = [Ticket.assignee_id == values.c.assignee_id, Ticket.status == values.c.status]
         yield _Stretches(values, conditions, rest)
     if Assignee.NONE in wanted.assignee:
@@ -427,52 +357,3 @@ def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> TableValu
         literal(list(column), ARRAY(BigInteger if isinstance(column[0], int) else String(32))) for column in columns
     ]
     return func.unnest(*arrays).table_valued(*names, name=name).render_derived()
-
-
-def _filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
-    conditions: list[ColumnElement[bool] | None] = [
-        _any_of(Ticket.category, wanted.category),
-        _any_of(Ticket.priority, wanted.priority),
-        _any_of(Ticket.status, wanted.status),
-        _assigned(wanted.assignee),
-        Ticket.tags.overlap(sorted(wanted.tag)) if wanted.tag else None,
-        func.lower(Ticket.requester_email) == wanted.requester.lower() if wanted.requester else None,
-        Ticket.created_at >= wanted.created_after if wanted.created_after else None,
-        Ticket.created_at < wanted.created_before if wanted.created_before else None,
-        _sleeping(wanted.snoozed),
-        _unsorted() if wanted.needs_triage else None,
-        matching(asked) if (asked := read(wanted.search)) else None,
-    ]
-    return statement.where(Ticket.present, *(condition for condition in conditions if condition is not None))
-
-
-def _any_of(column: InstrumentedAttribute[str], words: frozenset[Any]) -> ColumnElement[bool] | None:
-    return column.in_(sorted(words)) if words else None
-
-
-def _sleeping(wanted: bool | None) -> ColumnElement[bool] | None:
-    if wanted is None:
-        return None
-    return Ticket.snoozed_until.is_not(None) if wanted else Ticket.snoozed_until.is_(None)
-
-
-def _unsorted() -> ColumnElement[bool]:
-    """What needs triage, spelt out for the indexes that hold such tickets alone; parameters would hide it from them."""
-    nobody = literal(SetBy.DEFAULT.value, String, literal_execute=True)
-    active: BindParameter[list[Status]] = bindparam("active", sorted(ACTIVE), expanding=True, literal_execute=True)
-    return and_(Ticket.category_set_by == nobody, Ticket.status.in_(active))
-
-
-def _assigned(wanted: frozenset[int | Assignee]) -> ColumnElement[bool] | None:
-    ids = _people(wanted)
-    conditions = [Ticket.assignee_id.in_(ids)] if ids else []
-    if Assignee.NONE in wanted:
-        conditions.append(Ticket.assignee_id.is_(None))
-    return or_(*conditions) if conditions else None
-
-
-def _people(wanted: frozenset[int | Assignee]) -> list[int]:
-    """Raises ValueError where ``me`` was not replaced by the viewer: without one it would mean everybody's."""
-    if Assignee.ME in wanted:
-        raise ValueError("Nobody looks at this list; call seen_by first.")
-    return sorted(who for who in wanted if isinstance(who, int))

@@ -12,7 +12,7 @@ from ticketdesk.extensions import db
 from ticketdesk.models import Role, SavedView, Staff
 from ticketdesk.models.desk_work import VIEW_NAME_MAX
 from ticketdesk.tickets import queries
-from ticketdesk.tickets.queries import Assignee, Filter
+from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.rules import Checker
 from ticketdesk.tickets.sharing import check_may_change, visible_to
 from ticketdesk.tickets.workflow import ACTIVE

@@ -13,8 +13,9 @@ from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
 from ticketdesk.models.count import ticket_day, ticket_delta
 from ticketdesk.tickets import counters
+from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.pages import Sort
-from ticketdesk.tickets.queries import Filter, page
+from ticketdesk.tickets.queries import page
 
 SECONDS_A_DAY = 86_400
 
