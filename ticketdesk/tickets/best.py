@@ -4,20 +4,16 @@ To rank every match of a common word would mean to read each; so the newest
 thousand are ranked, and what is older is left to the order by time.
 """
 
-import base64
-import binascii
 from dataclasses import replace
 from datetime import datetime
-
-import orjson
+from typing import Any
 
 from ticketdesk import replica
-from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.reading import Statement
 from ticketdesk.search.query import read
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.filter import Filter
-from ticketdesk.tickets.pages import PAGE_SIZE, Page, Sort
+from ticketdesk.tickets.pages import PAGE_SIZE, Page, Sort, pack, read_id, read_moment, unpack
 
 RANKED_MAX = 1_000
 """How many matches are ranked, the newest ones."""
@@ -33,6 +29,7 @@ _RANKS = Statement(
 )
 
 _Key = tuple[float, datetime, int]
+_ORDER = "best"
 
 
 def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -> Page:
@@ -41,7 +38,7 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
     Raises:
         Invalid: the cursor is not one that such a list gave out.
     """
-    behind = None if cursor is None else _read_cursor(cursor)
+    behind = None if cursor is None else unpack(cursor, _ORDER, _read_key)
     newest = queries.first(replace(wanted, sort=Sort.NEWEST, best=False), most=RANKED_MAX)
     asked = read(wanted.search)
     if asked is None:
@@ -53,21 +50,8 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
     keyed = sorted((((ranks.get(row.id, 0.0), row.created_at, row.id), row) for row in newest), reverse=True)
     rest = [(key, row) for key, row in keyed if behind is None or key < behind]
     shown = rest[:limit]
-    return Page([row for _, row in shown], _write_cursor(shown[-1][0]) if len(rest) > limit else None)
+    return Page([row for _, row in shown], pack(_ORDER, *shown[-1][0]) if len(rest) > limit else None)
 
 
-def _write_cursor(key: _Key) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(["best", *key])).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> _Key:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        made_for, rank, moment, ticket_id = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        key = (float(rank), datetime.fromisoformat(moment), int(ticket_id))
-        if made_for != "best" or key[1].tzinfo is None:
-            raise ValueError(cursor)
-    except (ValueError, TypeError, OverflowError, binascii.Error):
-        fault = FieldFault("cursor", "This cursor does not belong to this list; start again without it.")
-        raise Invalid(fault) from None
-    return key
+def _read_key(rank: Any, moment: Any, ticket_id: Any) -> _Key:
+    return float(rank), read_moment(moment), read_id(ticket_id)

@@ -5,12 +5,11 @@ what it shows, however deep it lies.
 """
 
 import base64
-import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -22,6 +21,7 @@ from ticketdesk.tickets.rows import Listed
 PAGE_SIZE = 50
 PAGE_MAX = 200
 
+Key = TypeVar("Key")
 Word = Category | Priority | Status
 
 # The words of a field in their order, and how a cursor names each.
@@ -108,7 +108,33 @@ def cut(rows: Sequence[Listed], limit: int, sort: Sort) -> Page:
 def read_cursor(cursor: str, sort: Sort) -> Position:
     """The position that a cursor holds.
 
-    Nothing in it is secret, and changing it reaches nothing that the filter does
+    Raises:
+        Invalid: the cursor is not one that a list in this order gave out.
+    """
+
+    def position(*parts: Any) -> Position:
+        *first, moment, ticket_id = parts
+        if len(first) != bool(sort.words):
+            raise ValueError(first)
+        return Position(_read_word(first[0], sort) if first else None, read_moment(moment), read_id(ticket_id))
+
+    return unpack(cursor, sort, position)
+
+
+def _write_cursor(row: Listed, sort: Sort) -> str:
+    first = [_KEYS[sort.field][getattr(row, sort.field)]] if sort.words else []
+    return pack(sort, *first, getattr(row, sort.moment), row.id)
+
+
+def pack(made_for: str, *parts: Any) -> str:
+    """The cursor that holds these parts of a sort key, for lists of the one order it is made for."""
+    return base64.urlsafe_b64encode(orjson.dumps([made_for, *parts])).decode().rstrip("=")
+
+
+def unpack(cursor: str, made_for: str, read: Callable[..., Key]) -> Key:
+    """What ``read`` makes of the parts that a cursor holds; it raises ValueError or TypeError for what it did not pack.
+
+    Nothing in a cursor is secret, and changing it reaches nothing that the filter does
     not show anyway, so every part is checked and none is signed.
 
     Raises:
@@ -116,19 +142,13 @@ def read_cursor(cursor: str, sort: Sort) -> Position:
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        made_for, *first, moment, ticket_id = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if made_for != sort or len(first) != bool(sort.words):
+        order, *parts = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if order != made_for:
             raise ValueError(cursor)
-        return Position(_read_word(first[0], sort) if first else None, _read_moment(moment), _read_id(ticket_id))
-    except (ValueError, TypeError, binascii.Error):
+        return read(*parts)
+    except (ValueError, TypeError, OverflowError):
         fault = FieldFault("cursor", "This cursor does not belong to this list; start again without it.")
         raise Invalid(fault) from None
-
-
-def _write_cursor(row: Listed, sort: Sort) -> str:
-    first = [_KEYS[sort.field][getattr(row, sort.field)]] if sort.words else []
-    parts = [sort, *first, getattr(row, sort.moment), row.id]
-    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
 
 def _read_word(value: Any, sort: Sort) -> Word:
@@ -138,14 +158,24 @@ def _read_word(value: Any, sort: Sort) -> Word:
     raise ValueError(value)
 
 
-def _read_moment(value: Any) -> datetime:
+def read_moment(value: Any) -> datetime:
+    """The time that a part of a cursor is.
+
+    Raises:
+        ValueError, TypeError: it is none, or one without a zone.
+    """
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError(value)
     return moment
 
 
-def _read_id(value: Any) -> int:
+def read_id(value: Any) -> int:
+    """The id that a part of a cursor is.
+
+    Raises:
+        ValueError: it is none.
+    """
     if type(value) is not int or not 0 < value <= BIGINT_MAX:
         raise ValueError(value)
     return value
