@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from config import ROOT
 from tests.conftest import SECRET_KEY
@@ -93,6 +94,8 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Desk]:
     try:
         desk = Desk(port, processes[0], processes[1], folder / "desk.log")
         until(desk.is_ready)
+        # A worker that is just started and finds no database says so and ends, so none is taken away before.
+        until(lambda: "worker_takes_jobs" in desk.log.read_text())
         yield desk
     except BaseException:
         print((folder / "desk.log").read_text(errors="replace")[-LOG_TAIL:])
@@ -102,6 +105,21 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Desk]:
             process.terminate()
         for process in processes:
             process.wait(timeout=30)
+
+
+def do_a_job(dsn: str) -> None:
+    """Enqueue a job before all others, and wait until the worker has done it.
+
+    Only this one: one of its kind that was under way when its database died waits to be found, for longer.
+    """
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        job = connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, priority)"
+            " VALUES ('default', 'jobs.sweep', '{\"timestamp\": 0}', 1) RETURNING id"
+        ).fetchone()
+        assert job is not None
+        done = "SELECT FROM procrastinate_jobs WHERE id = %s AND status = 'succeeded'"
+        until(lambda: connection.execute(done, job).fetchone() is not None)
 
 
 class Customer(threading.Thread):

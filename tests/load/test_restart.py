@@ -11,12 +11,9 @@ import psycopg
 import pytest
 
 from tests.conftest import opened, settings_for
-from tests.load.serving import UNANSWERED, Crowd, Desk, serving
+from tests.load.serving import UNANSWERED, Crowd, Desk, do_a_job, serving
 from tests.processes.watch import running_in, until
 from ticketdesk import create_app, embedded
-from ticketdesk.extensions import db
-from ticketdesk.jobs import worker
-from ticketdesk.jobs.queue import enqueue
 
 pytestmark = pytest.mark.processes
 
@@ -45,16 +42,6 @@ def end_postgres(folder: Path, how: signal.Signals) -> None:
     until(lambda: not psutil.pid_exists(pid))
 
 
-def a_job_is_done(cluster: embedded.Cluster) -> None:
-    """Enqueue a job, and wait until the worker has done it."""
-    with opened(create_app(settings_for(cluster.url()))) as app, app.app_context():
-        enqueue(worker.sweep, timestamp=0)
-        db.session.commit()
-        with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
-            waiting = "SELECT FROM procrastinate_jobs WHERE task_name = 'jobs.sweep' AND status <> 'succeeded'"
-            until(lambda: connection.execute(waiting).fetchone() is None)
-
-
 def test_no_acknowledged_ticket_is_lost_and_none_is_made_twice(
     cluster: embedded.Cluster, desk: Desk, tmp_path: Path
 ) -> None:
@@ -67,7 +54,7 @@ def test_no_acknowledged_ticket_is_lost_and_none_is_made_twice(
         for how in (signal.SIGKILL, signal.SIGINT):
             end_postgres(tmp_path, how)
             crowd.await_more()
-        a_job_is_done(cluster)
+        do_a_job(cluster.dsn())
 
     assert crowd.statuses <= {201, 503, UNANSWERED}, "A customer saw something else than success or “come again”."
     assert 503 in crowd.statuses

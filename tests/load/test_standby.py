@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from tests.conftest import FreshClient, csrf_header, opened, settings_for, signed_in
 from tests.factories import make_token
 from tests.load.pair import Server, pair, synchronize, url
-from tests.load.serving import UNANSWERED, Crowd, flask, serving
+from tests.load.serving import UNANSWERED, Crowd, do_a_job, flask, serving
 from tests.processes.watch import until
 from ticketdesk import create_app
 from ticketdesk.models import Role, Scope
@@ -134,13 +134,7 @@ def test_a_failover_loses_no_acknowledged_ticket(servers: tuple[Server, Server],
         until(lambda: len(crowd.acknowledged) > before, seconds=WRITES_ARE_BACK_WITHIN)
         print(f"Writes were back {time.monotonic() - killed:.1f} s after the primary was gone.")
         crowd.await_more()
-        # Before all that the crowd has left to do, and goes on leaving. This one job, as the hour may have brought
-        # another of its kind that was under way when the primary died, and that waits to be found.
-        job = standby.ask(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, priority)"
-            " VALUES ('default', 'jobs.sweep', '{\"timestamp\": 0}', 1) RETURNING id"
-        )
-        until(lambda: standby.ask(f"SELECT status FROM procrastinate_jobs WHERE id = {job}") == "succeeded")
+        do_a_job(standby.dsn)
     with psycopg.connect(standby.dsn) as connection:
         made = connection.execute("SELECT title, id FROM ticket WHERE title <> %s", [TICKET["title"]]).fetchall()
 

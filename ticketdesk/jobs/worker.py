@@ -70,6 +70,7 @@ async def _work_once(url: str, *, wait: bool) -> None:
     )
     with queue.replace_connector(connector) as opened:
         async with opened.open_async():
+            log.info("worker_takes_jobs", at_once=CONCURRENCY)
             await opened.run_worker_async(
                 wait=wait,
                 concurrency=CONCURRENCY,
