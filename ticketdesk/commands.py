@@ -9,7 +9,7 @@ from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import ProgrammingError
 
 from ticketdesk import doctor
-from ticketdesk.core.errors import DomainError, Invalid
+from ticketdesk.core.errors import DomainError
 
 
 class Command(click.Command):
@@ -19,10 +19,8 @@ class Command(click.Command):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except Invalid as error:
-            raise click.ClickException(" ".join(fault.message for fault in error.faults) or str(error)) from None
         except DomainError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(error.sentences) from None
         except (*doctor.UNREACHABLE, psycopg.OperationalError, ConnectorException) as error:
             raise click.ClickException(f"The database cannot be used: {doctor.why(error)}.") from None
         except ProgrammingError as error:

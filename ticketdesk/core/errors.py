@@ -14,6 +14,11 @@ class FieldFault:
 class DomainError(Exception):
     """Base of all; ``str()`` is a sentence for the person who can act."""
 
+    @property
+    def sentences(self) -> str:
+        """All that is to be said about it, where it is said in one place."""
+        return str(self)
+
 
 class Invalid(DomainError):
     """The input breaks a rule. ``faults`` holds every fault found, not just the first."""
@@ -21,6 +26,11 @@ class Invalid(DomainError):
     def __init__(self, *faults: FieldFault, sentence: str = "Some of the values cannot be used.") -> None:
         super().__init__(sentence)
         self.faults = faults
+
+    @property
+    def sentences(self) -> str:
+        """Its faults, one after the other."""
+        return " ".join(fault.message for fault in self.faults) or str(self)
 
 
 class NotFound(DomainError):

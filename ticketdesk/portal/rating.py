@@ -38,7 +38,7 @@ def give(link: str) -> ResponseReturnValue:
         rate(ticket, rating, caller().actor, comment)
     except (Conflict, Invalid) as error:
         db.session.rollback()
-        fault = " ".join(each.message for each in error.faults) if isinstance(error, Invalid) else ""
+        fault = error.sentences if isinstance(error, Invalid) else ""
         return _page(link, rating, comment=comment, fault=fault), HTTPStatus.BAD_REQUEST
     db.session.commit()
     return redirect(url_for("portal.ticket", link=link, _anchor="rating"), HTTPStatus.SEE_OTHER)

@@ -206,8 +206,7 @@ def _change(ids: Sequence[int], changes: service.Changes) -> None:
         db.session.commit()
     except (Invalid, Conflict) as error:
         db.session.rollback()
-        faults = error.faults if isinstance(error, Invalid) else ()
-        flash(f"Nothing is changed. {' '.join(fault.message for fault in faults) or error}", "bad")
+        flash(f"Nothing is changed. {error.sentences}", "bad")
         return
     name = reference_of(ids[0]) if len(ids) == 1 else f"{changed} ticket{'' if changed == 1 else 's'}"
     if changed:

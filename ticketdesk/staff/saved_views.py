@@ -136,7 +136,7 @@ def _filter_in(query: str) -> Filter:
 def _told(error: Invalid | Conflict, back: str) -> ResponseReturnValue:
     """Say what is wrong where the person came from; what they typed is a name, so little is lost."""
     db.session.rollback()
-    flash(" ".join(fault.message for fault in error.faults) if isinstance(error, Invalid) else str(error), "bad")
+    flash(error.sentences, "bad")
     return _to(back)
 
 

@@ -149,7 +149,7 @@ class TicketPage(ConsolePage):
             db.session.commit()
         except Invalid as error:
             db.session.rollback()
-            flash(_told(error), "bad")
+            flash(error.sentences, "bad")
         return _back(ticket_id)
 
     @route("/<int:ticket_id>/snooze", "POST")
@@ -166,7 +166,7 @@ class TicketPage(ConsolePage):
             db.session.commit()
         except (Invalid, Conflict) as error:
             db.session.rollback()
-            page = self._page(queries.by_id(ticket_id), snooze_fault=_told(error), typed_at=at)
+            page = self._page(queries.by_id(ticket_id), snooze_fault=error.sentences, typed_at=at)
             return page, HTTPStatus.UNPROCESSABLE_ENTITY
         flash(f"It sleeps until {local_time.told(until)}." if until else "It is awake.", "good")
         return _back(ticket_id)
@@ -256,11 +256,6 @@ def _onward_from(ticket: Ticket) -> Callable[[], Response] | None:
         return None
     _, behind = worklist.neighbours(ticket)
     return lambda: _onward(behind)
-
-
-def _told(error: Invalid | Conflict) -> str:
-    """Why it was not done, in sentences."""
-    return " ".join(fault.message for fault in error.faults) if isinstance(error, Invalid) else str(error)
 
 
 def _shown(ticket: Ticket) -> dict[str, object]:
