@@ -5,11 +5,11 @@ from http import HTTPStatus
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ticketdesk.core.errors import Conflict, FieldFault, Invalid
+from ticketdesk.core.errors import Conflict
 from ticketdesk.extensions import db
 from ticketdesk.jobs import overview
 from ticketdesk.jobs.overview import JobStatus
-from ticketdesk.staff.reading import read_id, read_words
+from ticketdesk.staff.reading import read_before, read_id, read_word
 from ticketdesk.staff.views import ConsolePage, route
 
 
@@ -19,11 +19,9 @@ class Jobs(ConsolePage):
     @route("/")
     def index(self) -> ResponseReturnValue:
         """The jobs, newest first."""
-        status = next(iter(read_words("status", JobStatus, [request.args.get("status", "")])), None)
-        before = request.args.get("before")
-        if before is not None and read_id(before) is None:
-            raise Invalid(FieldFault("before", "This is not the number of a job."))
-        jobs = overview.page(status, before=read_id(before or ""), limit=overview.PAGE_SIZE + 1)
+        status = read_word("status", JobStatus, request.args)
+        before = read_before("job", request.args)
+        jobs = overview.page(status, before=before, limit=overview.PAGE_SIZE + 1)
         return self.page(
             "staff/jobs.html",
             jobs=jobs[: overview.PAGE_SIZE],

@@ -6,11 +6,11 @@ from flask import Response, current_app, flash, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from config import Settings
-from ticketdesk.core.errors import Conflict, FieldFault, Invalid
+from ticketdesk.core.errors import Conflict
 from ticketdesk.extensions import db
 from ticketdesk.mail import outbox
 from ticketdesk.models import MailState
-from ticketdesk.staff.reading import read_id, read_words
+from ticketdesk.staff.reading import read_before, read_id, read_word
 from ticketdesk.staff.views import ConsolePage, route
 
 # The mail's own styles may apply and nothing else: no script, no request, no form, and not the desk's own origin.
@@ -23,11 +23,9 @@ class Outbox(ConsolePage):
     @route("/")
     def index(self) -> ResponseReturnValue:
         """The mails, newest first."""
-        state = next(iter(read_words("state", MailState, [request.args.get("state", "")])), None)
-        before = request.args.get("before")
-        if before is not None and read_id(before) is None:
-            raise Invalid(FieldFault("before", "This is not the number of a mail."))
-        mails = outbox.page(state, before=read_id(before or ""), limit=outbox.PAGE_SIZE + 1)
+        state = read_word("state", MailState, request.args)
+        before = read_before("mail", request.args)
+        mails = outbox.page(state, before=before, limit=outbox.PAGE_SIZE + 1)
         return self.page(
             "staff/outbox.html",
             mails=mails[: outbox.PAGE_SIZE],

@@ -68,6 +68,20 @@ def read_word(field: str, vocabulary: type[Word], form: Form) -> Word | None:
     return next(iter(read_words(field, vocabulary, [form.get(field, "")])), None)
 
 
+def read_before(thing: str, form: Form) -> int | None:
+    """The number that all on a page of a list are before, None on the first page.
+
+    Raises:
+        Invalid: it cannot be the number of such a thing.
+    """
+    if "before" not in form:
+        return None
+    before = read_id(form["before"])
+    if before is None:
+        raise Invalid(FieldFault("before", f"This is not the number of a {thing}."))
+    return before
+
+
 def read_changes(form: Form) -> Changes:
     """The changes in the form; a field that is missing or empty stays as it is.
 
