@@ -1,11 +1,12 @@
 """The settings, read once from the environment and `.env`.
 
-``load()`` returns a frozen ``Settings`` or raises ``ConfigError`` with one
-sentence that names the setting, what is wrong with it and what to do. No secret
-has a default: in the embedded mode (no ``DATABASE_URL``) a secret key is made on
-first start and kept in the data folder; otherwise ``SECRET_KEY`` is required.
-What is secret may stand in a file instead: ``SECRET_KEY_FILE`` names the file
-that holds ``SECRET_KEY``.
+Each setting stands once, in ``Settings``: its type, its name outside, its default,
+its bounds and its meaning. ``load()`` returns a frozen ``Settings`` or raises
+``ConfigError`` with one sentence that names the setting, what is wrong with it and
+what to do. No secret has a default: in the embedded mode (no ``DATABASE_URL``) a
+secret key is made on first start and kept in the data folder; otherwise
+``SECRET_KEY`` is required. What is secret may stand in a file instead:
+``SECRET_KEY_FILE`` names the file that holds ``SECRET_KEY``.
 """
 
 import contextlib
@@ -13,10 +14,10 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -47,6 +48,7 @@ SEARCH_LANGUAGES = (
 """The languages whose endings every supported PostgreSQL knows; ``simple`` is none of them."""
 
 Word = TypeVar("Word", bound=str)
+Value = TypeVar("Value")
 
 
 class ConfigError(Exception):
@@ -78,84 +80,97 @@ class Bucket:
     secret: str | None = field(repr=False)
 
 
+def _setting(read: Callable[["_Reader"], Value], *, secret: bool = False) -> Value:
+    """A field of `Settings`, with how it is read; what is secret is not shown with the others."""
+    return cast(Value, field(repr=not secret, metadata={"read": read}))
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the process may vary by. Times are seconds, sizes are bytes."""
 
-    database_url: str | None
+    database_url: str | None = _setting(lambda read: read.database("DATABASE_URL"))
     """SQLAlchemy URL with the psycopg driver, of one host or several; None means the embedded PostgreSQL."""
-    database_read_url: str | None
+    database_read_url: str | None = _setting(lambda read: read.database("DATABASE_READ_URL"))
     """The same for a streaming replica, from which lists may be read; None reads everything from the database."""
-    database_read_lag: float
+    database_read_lag: float = _setting(lambda read: read.number("DATABASE_READ_LAG", 5.0, least=0.1, most=3600.0))
     """How far the replica may be behind before the database is read instead."""
-    secret_key: str = field(repr=False)
-    data_dir: Path
-    host: str
-    port: int
-    public_url: str
+    secret_key: str = _setting(lambda read: _secret_key(read), secret=True)
+    data_dir: Path = _setting(lambda read: _data_dir(read))
+    host: str = _setting(lambda read: _host(read))
+    port: int = _setting(lambda read: _port(read))
+    public_url: str = _setting(lambda read: read.address("PUBLIC_URL") or _own_url(read))
     """Where customers reach the desk, without a trailing slash; links in mail and the API start with it."""
-    trusted_proxies: int
+    trusted_proxies: int = _setting(lambda read: read.whole("TRUSTED_PROXIES", 0, least=0, most=10))
     """How many reverse proxies in front may set X-Forwarded-*; 0 trusts none."""
-    web_workers: int
-    web_threads: int
-    database_pool: int
-    database_statement_timeout: float
+    web_workers: int = _setting(lambda read: read.whole("WEB_WORKERS", 2, least=1, most=64))
+    web_threads: int = _setting(lambda read: _threads(read))
+    database_pool: int = _setting(lambda read: read.whole("DATABASE_POOL", _threads(read), least=1, most=256))
+    database_statement_timeout: float = _setting(
+        lambda read: read.number("DATABASE_STATEMENT_TIMEOUT", 15.0, least=0.1, most=300.0)
+    )
     """How long one statement of a request may take."""
-    database_lock_timeout: float
+    database_lock_timeout: float = _setting(
+        lambda read: read.number("DATABASE_LOCK_TIMEOUT", 5.0, least=0.1, most=300.0)
+    )
     """How long a statement of a request may wait for others."""
-    database_idle_timeout: float
+    database_idle_timeout: float = _setting(
+        lambda read: read.number("DATABASE_IDLE_TIMEOUT", 30.0, least=1.0, most=3600.0)
+    )
     """How long a request's transaction may do nothing before the database ends it."""
-    ai_engine: AiEngine
-    ai_timeout: float
-    ai_fallback: bool
+    ai_engine: AiEngine = _setting(lambda read: read.choice("AI_ENGINE", "auto", ("auto", "gemini", "openai", "local")))
+    ai_timeout: float = _setting(lambda read: read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0))
+    ai_fallback: bool = _setting(lambda read: read.switch("AI_FALLBACK", True))
     """Whether the local engine answers where the remote one fails."""
-    ai_redact: bool
+    ai_redact: bool = _setting(lambda read: read.switch("AI_REDACT", True))
     """Whether private data is taken out of a text before a remote engine sees it."""
-    ai_threshold: float
+    ai_threshold: float = _setting(lambda read: read.number("AI_THRESHOLD", AI_THRESHOLD, least=0.0, most=1.0))
     """How sure of the category an engine must be, from 0 to 1; below it abstains."""
-    ai_daily_limit: int | None
+    ai_daily_limit: int | None = _setting(lambda read: read.whole_or_none("AI_DAILY_LIMIT", least=1, most=1_000_000))
     """How many calls a day a remote engine may get, across all workers; None sets no limit."""
-    trash_days: int
+    trash_days: int = _setting(lambda read: read.whole("TRASH_DAYS", 30, least=1, most=3650))
     """How long a deleted ticket can be restored; then it is gone for ever."""
-    gemini_api_key: str | None = field(repr=False)
-    gemini_model: str
-    gemini_endpoint: str | None
-    openai_base_url: str | None
+    gemini_api_key: str | None = _setting(lambda read: read.secret("GEMINI_API_KEY"), secret=True)
+    gemini_model: str = _setting(lambda read: read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"))
+    gemini_endpoint: str | None = _setting(lambda read: read.address("GEMINI_ENDPOINT"))
+    openai_base_url: str | None = _setting(lambda read: read.address("OPENAI_BASE_URL"))
     """What stands before ``/chat/completions`` at an OpenAI-compatible server, without a trailing slash."""
-    openai_api_key: str | None = field(repr=False)
-    openai_model: str | None
-    mail_server: MailServer | None
+    openai_api_key: str | None = _setting(lambda read: read.secret("OPENAI_API_KEY"), secret=True)
+    openai_model: str | None = _setting(lambda read: read.optional("OPENAI_MODEL"))
+    mail_server: MailServer | None = _setting(lambda read: read.mail_server("MAIL_URL"))
     """None keeps all mails in the outbox."""
-    mail_from: str
+    mail_from: str = _setting(lambda read: read.mail_address("MAIL_FROM") or NO_SENDER)
     """The bare address that mails come from; ``desk_name`` stands before it."""
-    mail_reply_address: str | None
+    mail_reply_address: str | None = _setting(lambda read: read.mail_address("MAIL_REPLY_ADDRESS"))
     """Where answers go, each ticket's with a signed part of its own; None lets them go to ``mail_from``."""
-    mail_language: MailLanguage
-    mail_status_changes: bool
+    mail_language: MailLanguage = _setting(lambda read: read.choice("MAIL_LANGUAGE", "en", ("en", "de")))
+    mail_status_changes: bool = _setting(lambda read: read.switch("MAIL_STATUS_CHANGES", False))
     """Whether requesters are told when their ticket's status changes."""
-    mail_timeout: float
+    mail_timeout: float = _setting(lambda read: read.number("MAIL_TIMEOUT", 20.0, least=0.1, most=120.0))
     """How long the mail server may be silent."""
-    attachment_files: int
+    attachment_files: int = _setting(lambda read: read.whole("ATTACHMENT_FILES", 10, least=0, most=100))
     """How many files a message may have."""
-    attachment_size: int
-    attachment_total: int
+    attachment_size: int = _setting(lambda read: read.whole("ATTACHMENT_SIZE", 20, least=1, most=1024) * MEGABYTE)
+    attachment_total: int = _setting(lambda read: read.whole("ATTACHMENT_TOTAL", 50, least=1, most=4096) * MEGABYTE)
     """How many bytes the files of a message may have together."""
-    s3: Bucket | None
+    s3: Bucket | None = _setting(lambda read: read.bucket())
     """None keeps attachments under ``data_dir``."""
-    search_language: str
+    search_language: str = _setting(lambda read: read.choice("SEARCH_LANGUAGE", "simple", SEARCH_LANGUAGES))
     """Whose endings do not matter to the search, one of ``SEARCH_LANGUAGES``."""
-    ratelimit_enabled: bool
-    ratelimit_storage: str | None
+    ratelimit_enabled: bool = _setting(lambda read: read.switch("RATELIMIT_ENABLED", True))
+    ratelimit_storage: str | None = _setting(lambda read: read.optional("RATELIMIT_STORAGE"))
     """A Redis URL; None counts in PostgreSQL."""
-    ratelimit_create: str
-    ratelimit_reply: str
+    ratelimit_create: str = _setting(lambda read: read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"))
+    ratelimit_reply: str = _setting(lambda read: read.text("RATELIMIT_REPLY", "20 per minute;200 per hour"))
     """How often one address may reply, close, open again or rate, on all tickets together."""
-    ratelimit_find: str
+    ratelimit_find: str = _setting(lambda read: read.text("RATELIMIT_FIND", "10 per minute;60 per hour"))
     """How often one address of the network may ask for a link to tickets, and use one."""
-    ratelimit_classify: str
-    ratelimit_upload: str
-    log_format: Literal["json", "console"]
-    desk_name: str
+    ratelimit_classify: str = _setting(lambda read: read.text("RATELIMIT_CLASSIFY", "60 per minute;600 per hour"))
+    ratelimit_upload: str = _setting(lambda read: read.text("RATELIMIT_UPLOAD", "60 per minute;600 per hour"))
+    log_format: Literal["json", "console"] = _setting(
+        lambda read: read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console"))
+    )
+    desk_name: str = _setting(lambda read: read.text("DESK_NAME", "Ticketdesk"))
 
     @property
     def embedded(self) -> bool:
@@ -182,63 +197,7 @@ def load(environ: Mapping[str, str] | None = None, *, env_file: Path | None = RO
             raise ConfigError(f"{env_file} cannot be read ({error}); make it a readable UTF-8 text file.") from None
         given = {name: value for name, value in from_file.items() if value is not None} | given
     read = _Reader(given)
-
-    data_dir = Path(read.text("TICKETDESK_DATA", "var")).expanduser()
-    data_dir = data_dir if data_dir.is_absolute() else ROOT / data_dir
-    database_url = read.database("DATABASE_URL")
-    host = read.text("HOST", "127.0.0.1")
-    port = read.whole("PORT", 8000, least=1, most=65535)
-    web_threads = read.whole("WEB_THREADS", 16, least=1, most=256)
-    settings = Settings(
-        database_url=database_url,
-        database_read_url=read.database("DATABASE_READ_URL"),
-        database_read_lag=read.number("DATABASE_READ_LAG", 5.0, least=0.1, most=3600.0),
-        secret_key=_secret_key(read.secret("SECRET_KEY"), data_dir, embedded=database_url is None),
-        data_dir=data_dir,
-        host=host,
-        port=port,
-        public_url=read.address("PUBLIC_URL") or _own_url(host, port),
-        trusted_proxies=read.whole("TRUSTED_PROXIES", 0, least=0, most=10),
-        web_workers=read.whole("WEB_WORKERS", 2, least=1, most=64),
-        web_threads=web_threads,
-        database_pool=read.whole("DATABASE_POOL", web_threads, least=1, most=256),
-        database_statement_timeout=read.number("DATABASE_STATEMENT_TIMEOUT", 15.0, least=0.1, most=300.0),
-        database_lock_timeout=read.number("DATABASE_LOCK_TIMEOUT", 5.0, least=0.1, most=300.0),
-        database_idle_timeout=read.number("DATABASE_IDLE_TIMEOUT", 30.0, least=1.0, most=3600.0),
-        ai_engine=read.choice("AI_ENGINE", "auto", ("auto", "gemini", "openai", "local")),
-        ai_timeout=read.number("AI_TIMEOUT", 4.0, least=0.1, most=60.0),
-        ai_fallback=read.switch("AI_FALLBACK", True),
-        ai_redact=read.switch("AI_REDACT", True),
-        ai_threshold=read.number("AI_THRESHOLD", AI_THRESHOLD, least=0.0, most=1.0),
-        ai_daily_limit=read.whole_or_none("AI_DAILY_LIMIT", least=1, most=1_000_000),
-        trash_days=read.whole("TRASH_DAYS", 30, least=1, most=3650),
-        gemini_api_key=read.secret("GEMINI_API_KEY"),
-        gemini_model=read.text("GEMINI_MODEL", "gemini-3.5-flash-lite"),
-        gemini_endpoint=read.address("GEMINI_ENDPOINT"),
-        openai_base_url=read.address("OPENAI_BASE_URL"),
-        openai_api_key=read.secret("OPENAI_API_KEY"),
-        openai_model=read.optional("OPENAI_MODEL"),
-        mail_server=read.mail_server("MAIL_URL"),
-        mail_from=read.mail_address("MAIL_FROM") or NO_SENDER,
-        mail_reply_address=read.mail_address("MAIL_REPLY_ADDRESS"),
-        mail_language=read.choice("MAIL_LANGUAGE", "en", ("en", "de")),
-        mail_status_changes=read.switch("MAIL_STATUS_CHANGES", False),
-        mail_timeout=read.number("MAIL_TIMEOUT", 20.0, least=0.1, most=120.0),
-        attachment_files=read.whole("ATTACHMENT_FILES", 10, least=0, most=100),
-        attachment_size=read.whole("ATTACHMENT_SIZE", 20, least=1, most=1024) * MEGABYTE,
-        attachment_total=read.whole("ATTACHMENT_TOTAL", 50, least=1, most=4096) * MEGABYTE,
-        s3=read.bucket(),
-        search_language=read.choice("SEARCH_LANGUAGE", "simple", SEARCH_LANGUAGES),
-        ratelimit_enabled=read.switch("RATELIMIT_ENABLED", True),
-        ratelimit_storage=read.optional("RATELIMIT_STORAGE"),
-        ratelimit_create=read.text("RATELIMIT_CREATE", "20 per minute;200 per hour"),
-        ratelimit_reply=read.text("RATELIMIT_REPLY", "20 per minute;200 per hour"),
-        ratelimit_find=read.text("RATELIMIT_FIND", "10 per minute;60 per hour"),
-        ratelimit_classify=read.text("RATELIMIT_CLASSIFY", "60 per minute;600 per hour"),
-        ratelimit_upload=read.text("RATELIMIT_UPLOAD", "60 per minute;600 per hour"),
-        log_format=read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console")),
-        desk_name=read.text("DESK_NAME", "Ticketdesk"),
-    )
+    settings = Settings(**{each.name: each.metadata["read"](read) for each in fields(Settings)})
     _check_engine(settings)
     _check_mail(settings)
     if settings.attachment_total < settings.attachment_size:
@@ -422,12 +381,30 @@ class _Reader:
         return number
 
 
-def _own_url(host: str, port: int) -> str:
+def _host(read: _Reader) -> str:
+    return read.text("HOST", "127.0.0.1")
+
+
+def _port(read: _Reader) -> int:
+    return read.whole("PORT", 8000, least=1, most=65535)
+
+
+def _own_url(read: _Reader) -> str:
+    host, port = _host(read), _port(read)
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  (compared, not bound)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _secret_key(value: str | None, data_dir: Path, *, embedded: bool) -> str:
+def _threads(read: _Reader) -> int:
+    return read.whole("WEB_THREADS", 16, least=1, most=256)
+
+
+def _data_dir(read: _Reader) -> Path:
+    return ROOT / Path(read.text("TICKETDESK_DATA", "var")).expanduser()
+
+
+def _secret_key(read: _Reader) -> str:
+    value = read.secret("SECRET_KEY")
     if value is not None:
         if len(value) < SECRET_KEY_MIN:
             raise ConfigError(
@@ -435,12 +412,12 @@ def _secret_key(value: str | None, data_dir: Path, *, embedded: bool) -> str:
                 "make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
             )
         return value
-    if not embedded:
+    if read.database("DATABASE_URL") is not None:
         raise ConfigError(
             "SECRET_KEY is required when DATABASE_URL is set; "
             "make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
         )
-    return _kept_secret(data_dir)
+    return _kept_secret(_data_dir(read))
 
 
 def _kept_secret(data_dir: Path) -> str:
