@@ -1,9 +1,11 @@
 """How templates of every door write times and vocabulary words."""
 
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 
 from flask import Flask
+from markupsafe import Markup
 
 from ticketdesk.attachments.kinds import group_of
 from ticketdesk.attachments.policy import megabytes
@@ -16,6 +18,7 @@ NAME_TAIL = 9
 def install(app: Flask) -> None:
     """Add the filters to the app's templates."""
     app.add_template_filter(words)
+    app.add_template_filter(options)
     app.add_template_filter(rating_name)
     app.add_template_filter(ago)
     app.add_template_filter(exact)
@@ -29,6 +32,17 @@ def install(app: Flask) -> None:
 def words(value: str) -> str:
     """A vocabulary word as people write it: in_progress is In progress."""
     return value.replace("_", " ").capitalize()
+
+
+@lru_cache(maxsize=256)
+def options(vocabulary: type[StrEnum], chosen: str = "") -> Markup:
+    """The choices of a ``<select>``, kept because a list has hundreds of them and few that differ."""
+    return Markup().join(
+        Markup('<option value="{}"{}>{}</option>').format(
+            word, Markup(" selected") if word == chosen else "", words(word)
+        )
+        for word in vocabulary
+    )
 
 
 def rating_name(value: str) -> str:

@@ -26,6 +26,7 @@ from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import FIELDS, WAKE, me, read_bulk, read_ticket_ids
 from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
+from ticketdesk.staff.worklist import places
 from ticketdesk.tickets import assignment, best, queries, serialize, service, thread
 from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.pages import Sort
@@ -138,6 +139,7 @@ def _list() -> dict[str, object]:
     whose: dict[int | Assignee, str] = {Assignee.ME: "Mine", Assignee.NONE: "Unassigned"}
     whose |= {agent.id: agent.name for agent in assignment.agents() if agent != staff}
     here = partial(address, view=view.key if view else None)
+    kept = {"from": here(wanted, cursor).partition("?")[2]}
     as_saved = view is not None and view.wanted == wanted
     return {
         "wanted": wanted,
@@ -145,7 +147,8 @@ def _list() -> dict[str, object]:
         "edited": view is not None and not as_saved,
         "may_change": view is not None and view.may_be_changed_by(staff),
         # A ticket's page leads on to the next one of this list.
-        "kept": {"from": here(wanted, cursor).partition("?")[2]},
+        "kept": kept,
+        "place_of": places(**kept),
         "cursor": cursor,
         "page": page,
         "waiting": thread.waiting_for_answer([row.id for row in page.rows if row.status in ACTIVE]),
