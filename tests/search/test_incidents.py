@@ -98,11 +98,12 @@ def test_what_is_dismissed_is_told_to_nobody_though_it_goes_on(plant: Plant) -> 
     staff = make_staff()
     plant("codes")
     look(clock.now())
-    (incident,) = current()
-    dismiss(incident.id, staff)
+    (told,) = current()
+    dismiss(told.id, staff)
     plant("codes")
     look(clock.now())
     assert current() == []
+    incident = db.session.get_one(Incident, told.id)
     assert incident.dismissed_by_id == staff.id
     dismissed_at = incident.dismissed_at
     dismiss(incident.id, make_staff())

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import DateTime, bindparam, select, text
 
+from ticketdesk import reading
 from ticketdesk.core import clock
 from ticketdesk.core.errors import NotFound
 from ticketdesk.extensions import db
@@ -93,13 +95,28 @@ def look(now: datetime) -> None:
         _note(burst, hour, now)
 
 
-def current() -> Sequence[Incident]:
+class Current(NamedTuple):
+    """An incident that goes on; its fields are named after the incident's."""
+
+    id: int
+    words: list[str]
+    search: str
+    ticket_ids: list[int]
+    began_at: datetime
+
+
+@cache
+def _current() -> reading.Statement:
+    since = bindparam("since", None, type_=DateTime(timezone=True))
+    shown = select(*(getattr(Incident, name) for name in Current._fields))
+    return reading.compiled(
+        shown.where(Incident.seen_at > since, Incident.dismissed_at.is_(None)).order_by(Incident.id.desc())
+    )
+
+
+def current() -> Sequence[Current]:
     """The incidents that go on and that nobody has dismissed, the latest first."""
-    return db.session.scalars(
-        select(Incident)
-        .where(Incident.seen_at > clock.now() - GOES_ON, Incident.dismissed_at.is_(None))
-        .order_by(Incident.id.desc())
-    ).all()
+    return [Current._make(row) for row in reading.rows(_current(), since=clock.now() - GOES_ON)]
 
 
 def dismiss(incident_id: int, by: Staff) -> None:

@@ -27,20 +27,17 @@ from ticketdesk.staff.reading import FIELDS, WAKE, me, read_bulk, read_ticket_id
 from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.staff.worklist import places
-from ticketdesk.tickets import assignment, best, queries, serialize, service, thread
+from ticketdesk.tickets import assignment, best, queries, serialize, service, tags, thread
 from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.saved_views import ALL_OPEN, view_of
 from ticketdesk.tickets.snooze import offers
-from ticketdesk.tickets.tags import tags_starting_with
 from ticketdesk.tickets.workflow import ACTIVE
 
 # Counting a million tickets takes longer than the page is worth; from here on it says "10,000+".
 COUNT_MOST = 10_000
 # What no counter knows, such as a search or somebody's tickets, has to be looked at one by one.
 COUNT_MOST_FOUND = 1_000
-
-TAGS_OFFERED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ def _list() -> dict[str, object]:
     most = COUNT_MOST if wanted.only_kinds else COUNT_MOST_FOUND
     found = queries.count(seen, most=most + 1)
     whose: dict[int | Assignee, str] = {Assignee.ME: "Mine", Assignee.NONE: "Unassigned"}
-    whose |= {agent.id: agent.name for agent in assignment.agents() if agent != staff}
+    whose |= {agent.id: agent.name for agent in assignment.agents() if agent.id != staff.id}
     here = partial(address, view=view.key if view else None)
     kept = {"from": here(wanted, cursor).partition("?")[2]}
     as_saved = view is not None and view.wanted == wanted
@@ -180,7 +177,7 @@ def _controls(wanted: Filter) -> dict[str, object]:
     return {
         "query": query,
         "more": sum(query[name] is not None for name in more) + len(wanted.tag),
-        "tags": tags_starting_with("", most=TAGS_OFFERED),
+        "tags": tags.offered(),
         "naps": [
             *((until.isoformat(), f"{name}, {local_time.told(until)}") for name, until in offers(local_time.now())),
             (WAKE, "Wake up now"),

@@ -25,10 +25,8 @@ from ticketdesk.tickets import acts, alike, assignment, merging, queries, serial
 from ticketdesk.tickets.canned import canned_replies_for
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
 from ticketdesk.tickets.presence import note_presence, who_is_here
-from ticketdesk.tickets.tags import set_tags, tags_starting_with
+from ticketdesk.tickets.tags import offered, set_tags
 from ticketdesk.tickets.workflow import DONE
-
-TAGS_OFFERED = 200
 
 
 class TicketPage(ConsolePage):
@@ -203,7 +201,7 @@ class TicketPage(ConsolePage):
     def _page(self, ticket: Ticket, composer: Composer | None = None, **more: object) -> str:
         shown = _shown(ticket) | {
             "composer": composer or conversation.begun(ticket),
-            "tags_offered": tags_starting_with("", most=TAGS_OFFERED),
+            "tags_offered": offered(),
             "canned_replies": canned_replies_for(me()),
             "chips": conversation.chips,
         }

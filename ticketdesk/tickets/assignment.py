@@ -1,20 +1,28 @@
 """Whose a ticket is."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import func, select
 
-from ticketdesk import events
+from ticketdesk import events, reading
 from ticketdesk.core.actors import Actor
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.extensions import db
 from ticketdesk.models import EventKind, Staff, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.tickets.rows import Person
 
 
-def agents() -> Sequence[Staff]:
+@cache
+def _active() -> reading.Statement:
+    people = select(Staff.id, Staff.name, Staff.email).where(Staff.active)
+    return reading.compiled(people.order_by(func.lower(Staff.name), Staff.id))
+
+
+def agents() -> Sequence[Person]:
     """Everybody a ticket can be assigned to, by name."""
-    return db.session.scalars(select(Staff).where(Staff.active).order_by(func.lower(Staff.name), Staff.id)).all()
+    return [Person._make(row) for row in reading.rows(_active())]
 
 
 def agent(who: int | str) -> Staff:

@@ -11,7 +11,7 @@ from ticketdesk.models import Event, Staff, Ticket
 
 
 class Person(NamedTuple):
-    """A ticket's assignee, as lists show them."""
+    """Whoever a ticket is or can be assigned to, as lists show them."""
 
     id: int
     name: str

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, bindparam, func, or_, select, update
 
-from ticketdesk.core.errors import Conflict, FieldFault, Forbidden, Invalid
+from ticketdesk import reading
+from ticketdesk.core.errors import Conflict, FieldFault, Forbidden, Invalid, NotFound
 from ticketdesk.extensions import db
 from ticketdesk.models import Role, SavedView, Staff
 from ticketdesk.models.desk_work import VIEW_NAME_MAX
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.rules import Checker
-from ticketdesk.tickets.sharing import check_may_change, visible_to
+from ticketdesk.tickets.sharing import check_may_change
 from ticketdesk.tickets.workflow import ACTIVE
 
 # Each view is counted whenever the side bar is drawn.
@@ -22,6 +24,14 @@ VIEWS_MAX = 30
 COUNT_MOST = 1_000
 
 _filters = TypeAdapter(Filter)
+
+
+class Saved(NamedTuple):
+    """Whose a saved view is: its owner's, who is None where all share it, and whoever's who made it."""
+
+    id: int
+    owner_id: int | None
+    made_by_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,7 @@ class View:
     name: str
     wanted: Filter
     letter: str = ""
-    saved: SavedView | None = None
+    saved: Saved | None = None
 
     @property
     def shared(self) -> bool:
@@ -69,7 +79,7 @@ STANDARD = (
 
 def views_of(staff: Staff) -> Sequence[View]:
     """The views that somebody sees: those of every desk, the shared ones, and their own, each in their order."""
-    return [*STANDARD, *(_named(saved) for saved in _saved(staff))]
+    return [*STANDARD, *_saved_by(staff)]
 
 
 def counted_views_of(staff: Staff) -> Sequence[CountedView]:
@@ -81,7 +91,10 @@ def counted_views_of(staff: Staff) -> Sequence[CountedView]:
 
 def view_of(key: str, staff: Staff) -> View | None:
     """The view that somebody sees under a key; None also where it is somebody else's."""
-    return next((view for view in views_of(staff) if view.key == key), None)
+    standard = next((view for view in STANDARD if view.key == key), None)
+    if standard or not key.isdecimal():
+        return standard
+    return next((view for view in _saved_by(staff) if view.key == key), None)
 
 
 def save_view(name: str, wanted: Filter, by: Staff, *, shared: bool = False) -> View:
@@ -106,7 +119,7 @@ def save_view(name: str, wanted: Filter, by: Staff, *, shared: bool = False) -> 
     )
     db.session.add(saved)
     db.session.flush()
-    return _named(saved)
+    return _named(saved.id, saved.owner_id, saved.made_by_id, saved.name, saved.filter)
 
 
 def change_view(view: View, by: Staff, *, name: str | None = None, wanted: Filter | None = None) -> None:
@@ -115,6 +128,7 @@ def change_view(view: View, by: Staff, *, name: str | None = None, wanted: Filte
     Raises:
         Invalid: the name is empty or too long.
         Forbidden: it is not the person's to change.
+        NotFound: it has been deleted.
     """
     saved = _theirs(view, by)
     if name is not None:
@@ -129,6 +143,7 @@ def delete_view(view: View, by: Staff) -> None:
 
     Raises:
         Forbidden: it is not the person's to change.
+        NotFound: it has been deleted.
     """
     db.session.delete(_theirs(view, by))
     db.session.flush()
@@ -142,12 +157,10 @@ def order_views(keys: Sequence[str], by: Staff, *, shared: bool = False) -> None
         Forbidden: they are shared, and the person is no admin.
     """
     check_may_change(None if shared else by.id, by)
-    saved = {str(each.id): each for each in _saved(by) if (each.owner_id is None) is shared}
-    if sorted(keys) != sorted(saved):
+    if sorted(keys) != sorted(view.key for view in _saved_by(by) if view.shared is shared):
         raise Invalid(FieldFault("views", "The views have changed meanwhile; load the page again, then order them."))
-    for position, key in enumerate(keys, start=1):
-        saved[key].position = position
-    db.session.flush()
+    places = [{"id": int(key), "position": position} for position, key in enumerate(keys, start=1)]
+    db.session.execute(update(SavedView), places)
 
 
 def move_view(view: View, by: Staff, *, up: bool) -> None:
@@ -156,8 +169,8 @@ def move_view(view: View, by: Staff, *, up: bool) -> None:
     Raises:
         Forbidden: it is shared, and the person is no admin, or every desk has it.
     """
-    _saved_one(view)
-    keys = [other.key for other in views_of(by) if other.saved and other.shared is view.shared]
+    _kept(view)
+    keys = [other.key for other in _saved_by(by) if other.shared is view.shared]
     place = keys.index(view.key)
     other = place + (-1 if up else 1)
     if 0 <= other < len(keys):
@@ -165,32 +178,42 @@ def move_view(view: View, by: Staff, *, up: bool) -> None:
     order_views(keys, by, shared=view.shared)
 
 
-def _saved(staff: Staff) -> Sequence[SavedView]:
-    return db.session.scalars(
-        select(SavedView)
-        .where(visible_to(SavedView.owner_id, staff))
+@cache
+def _visible() -> reading.Statement:
+    staff_id = bindparam("staff_id", None, type_=BigInteger)
+    return reading.compiled(
+        select(SavedView.id, SavedView.owner_id, SavedView.made_by_id, SavedView.name, SavedView.filter)
+        .where(or_(SavedView.owner_id.is_(None), SavedView.owner_id == staff_id))
         .order_by(SavedView.owner_id.nulls_first(), SavedView.position, SavedView.id)
-    ).all()
+    )
 
 
-def _named(saved: SavedView) -> View:
-    return View(str(saved.id), saved.name, _filters.validate_python(saved.filter), saved=saved)
+def _saved_by(staff: Staff) -> Sequence[View]:
+    """What somebody sees of what was saved, in its order."""
+    return [_named(*row) for row in reading.rows(_visible(), staff_id=staff.id)]
 
 
-def _may_change(saved: SavedView, staff: Staff) -> bool:
+def _named(view_id: int, owner_id: int | None, made_by_id: int | None, name: str, wanted: dict[str, Any]) -> View:
+    return View(str(view_id), name, _filters.validate_python(wanted), saved=Saved(view_id, owner_id, made_by_id))
+
+
+def _may_change(saved: Saved, staff: Staff) -> bool:
     if saved.owner_id is not None:
         return saved.owner_id == staff.id
     return saved.made_by_id == staff.id or staff.role == Role.ADMIN
 
 
 def _theirs(view: View, by: Staff) -> SavedView:
-    saved = _saved_one(view)
-    if not _may_change(saved, by):
+    kept = _kept(view)
+    if not _may_change(kept, by):
         raise Forbidden("A shared view is changed by whoever made it and by admins; ask one, or save your own.")
+    saved = db.session.get(SavedView, kept.id)
+    if saved is None:
+        raise NotFound("There is no such view; it may have been deleted.")
     return saved
 
 
-def _saved_one(view: View) -> SavedView:
+def _kept(view: View) -> Saved:
     if view.saved is None:
         raise Forbidden("Every desk has this view; save one of your own instead.")
     return view.saved

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import Date, bindparam, func, select, union_all
 
 from ticketdesk import reading, replica
 from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
-from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
 from ticketdesk.models.count import ticket_day, ticket_delta
 from ticketdesk.tickets import counters
@@ -61,16 +60,18 @@ def stats() -> Stats:
 
 def created_by_day(since: date) -> dict[date, int]:
     """How many tickets were created on each day (UTC) from ``since`` on; days without any are left out."""
+    return {day: int(tickets) for day, tickets in replica.rows(_days(), since=since)}
+
+
+@cache
+def _days() -> reading.Statement:
+    since = bindparam("since", None, type_=Date)
     days = union_all(
         select(ticket_day.c.day, ticket_day.c.tickets).where(ticket_day.c.day >= since),
         select(ticket_delta.c.day, ticket_delta.c.tickets).where(ticket_delta.c.day >= since),
     ).subquery()
-    rows = db.session.execute(
-        select(days.c.day, func.sum(days.c.tickets).label("tickets"))
-        .group_by(days.c.day)
-        .having(func.sum(days.c.tickets) != 0)
-    )
-    return {row.day: int(row.tickets) for row in rows}
+    tickets = func.sum(days.c.tickets)
+    return reading.compiled(select(days.c.day, tickets).group_by(days.c.day).having(tickets != 0))
 
 
 def oldest_open() -> datetime | None:

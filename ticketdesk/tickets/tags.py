@@ -1,18 +1,19 @@
 """Tags: short words that staff put on tickets to find them again."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import array, insert
 
-from ticketdesk import events
+from ticketdesk import events, reading, replica
 from ticketdesk.core.actors import Actor
-from ticketdesk.core.text import is_storable
 from ticketdesk.extensions import db
 from ticketdesk.models import EventKind, Tag, Ticket
-from ticketdesk.tickets.rules import Checker, tidy_tag
+from ticketdesk.tickets.rules import Checker
 
-COMPLETIONS = 10
+OFFERED_MAX = 200
+"""How many tags pages offer to choose from."""
 
 
 def set_tags(ticket: Ticket, tags: Iterable[str], actor: Actor) -> bool:
@@ -41,13 +42,13 @@ def remember(tags: Sequence[str]) -> None:
         db.session.execute(insert(Tag).values(rows).on_conflict_do_nothing())
 
 
-def tags_starting_with(typed: str, *, most: int = COMPLETIONS) -> Sequence[str]:
-    """Tags in use that begin with what was typed, in the order of the alphabet; all tags where nothing was."""
-    beginning = tidy_tag(typed)
-    if not is_storable(beginning):
-        return []
+def offered() -> Sequence[str]:
+    """The tags in use, in the order of the alphabet, `OFFERED_MAX` at the most."""
+    return [name for (name,) in replica.rows(_offered())]
+
+
+@cache
+def _offered() -> reading.Statement:
     # In the collation of the tickets' tags, or their index could not be asked.
     used = exists().where(Ticket.tags.contains(array([Tag.name.collate("default")])))
-    return db.session.scalars(
-        select(Tag.name).where(Tag.name.startswith(beginning, autoescape=True), used).order_by(Tag.name).limit(most)
-    ).all()
+    return reading.compiled(select(Tag.name).where(used).order_by(Tag.name).limit(OFFERED_MAX))

@@ -4,10 +4,12 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from markupsafe import Markup
-from sqlalchemy import ARRAY, BigInteger, any_, func, literal, select, true
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select, true
 
+from ticketdesk import reading, replica
 from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import CUSTOMER, Actor, ActorKind
 from ticketdesk.extensions import db
@@ -70,9 +72,13 @@ class Thread:
 
 def waiting_for_answer(ticket_ids: Sequence[int]) -> set[int]:
     """Which of the tickets had their last public word from the customer, the description included."""
-    if not ticket_ids:
-        return set()
-    ids = func.unnest(literal(ticket_ids, ARRAY(BigInteger))).table_valued("id", name="shown").render_derived()
+    return {row[0] for row in replica.rows(_waiting(), ids=ticket_ids)} if ticket_ids else set()
+
+
+@cache
+def _waiting() -> reading.Statement:
+    given = bindparam("ids", [], type_=ARRAY(BigInteger))
+    ids = func.unnest(given).table_valued("id", name="shown").render_derived()
     last = (
         select(Message.author_kind)
         .where(Message.ticket_id == ids.c.id, Message.kind == MessageKind.REPLY)
@@ -81,7 +87,7 @@ def waiting_for_answer(ticket_ids: Sequence[int]) -> set[int]:
         .lateral()
     )
     by_customer = func.coalesce(last.c.author_kind, ActorKind.CUSTOMER.value) == ActorKind.CUSTOMER
-    return set(db.session.scalars(select(ids.c.id).outerjoin(last, true()).where(by_customer)))
+    return reading.compiled(select(ids.c.id).outerjoin(last, true()).where(by_customer))
 
 
 def public_thread(ticket: Ticket, *, before: int | None = None, limit: int = PAGE_SIZE) -> Thread:
