@@ -21,7 +21,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
-    TableValuedAlias,
+    Subquery,
     bindparam,
     cast,
     func,
@@ -65,10 +65,9 @@ PUBLIC_EVENTS = frozenset(
 
 _ANY: frozenset[Any] = frozenset()
 
-# Where a page begins and how long it is, left open so that all pages of a list are one statement.
+# Where a page begins, left open so that all pages of a list are one statement.
 _MOMENT = bindparam("moment", None, type_=DateTime(timezone=True))
 _ID = bindparam("id", None, type_=BigInteger)
-_MOST = bindparam("most", 0, type_=Integer)
 
 
 def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -> Page:
@@ -108,11 +107,11 @@ def first(wanted: Filter, after: Position | None = None, *, most: int) -> list[L
     found: list[Listed] = []
     for group, start in _groups(wanted, after):
         place = {"moment": start.moment, "id": start.id} if start else {}
-        statement = _prepared(group, read(group.search), behind_position=start is not None)
-        found += map(listed, replica.rows(statement, most=most - len(found), **place))
-        if len(found) == most:
+        statement = _prepared(group, read(group.search), most, behind_position=start is not None)
+        found += map(listed, replica.rows(statement, **place))
+        if len(found) >= most:
             break
-    return found
+    return found[:most]
 
 
 def _newest(asked: Query, after: Position | None, most: int) -> list[Listed]:
@@ -133,12 +132,13 @@ def _searched(shape: Shape) -> reading.Statement:
 
 
 @lru_cache(maxsize=256)
-def _prepared(wanted: Filter, asked: Query | None, *, behind_position: bool) -> reading.Statement:
+def _prepared(wanted: Filter, asked: Query | None, most: int, *, behind_position: bool) -> reading.Statement:
     """The statement of a list, kept because making it takes longer than PostgreSQL takes to answer it.
 
     What a search asks for is not the same for ever, so it is told beside the filter.
     """
-    return reading.compiled(_listed(wanted, behind_position=behind_position), plan_for_values=wanted.hangs_on_values)
+    listing = _listed(wanted, most, behind_position=behind_position)
+    return reading.compiled(listing, plan_for_values=wanted.hangs_on_values)
 
 
 def count(wanted: Filter, *, most: int) -> int:
@@ -277,13 +277,15 @@ def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Po
             yield replace(wanted, **only), after if after and after.word == word else None
 
 
-def _listed(wanted: Filter, *, behind_position: bool) -> AnySelect:
+def _listed(wanted: Filter, most: int, *, behind_position: bool) -> AnySelect:
     """The first rows of a list, or of one group of it, behind the position."""
     moment = Ticket.created_at if wanted.sort.moment == "created_at" else Ticket.updated_at
+    # Written out: to the planner an open limit is a tenth of all rows, so it would plan each page anew to avoid that.
+    limit = literal(most, Integer, literal_execute=True)
 
     def ordered(statement: AnySelect, moment: Any, ticket_id: Any, *leading: Any) -> AnySelect:
         down = wanted.sort.descending
-        return statement.order_by(*(key.desc() if down else key for key in (*leading, moment, ticket_id))).limit(_MOST)
+        return statement.order_by(*(key.desc() if down else key for key in (*leading, moment, ticket_id))).limit(limit)
 
     def behind(statement: AnySelect) -> AnySelect:
         if not behind_position:
@@ -313,7 +315,7 @@ class _Stretches:
     what is left to be filtered.
     """
 
-    values: TableValuedAlias
+    values: Subquery
     conditions: Sequence[ColumnElement[bool]]
     rest: Filter
     leading: Sequence[Any] = ()
@@ -351,9 +353,11 @@ def _stretches_of_assignees(wanted: Filter) -> Iterator[_Stretches]:
         yield _Stretches(values, conditions, rest, leading=[Ticket.assignee_id])
 
 
-def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> TableValuedAlias:
-    """Rows made from their columns: one array each, so that any number of them is the same statement."""
+def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> Subquery:
+    """Rows made from their columns: one array each, so that the same number of them is the same statement."""
     arrays = [
         literal(list(column), ARRAY(BigInteger if isinstance(column[0], int) else String(32))) for column in columns
     ]
-    return func.unnest(*arrays).table_valued(*names, name=name).render_derived()
+    table = func.unnest(*arrays).table_valued(*names).render_derived()
+    # The planner takes arrays that it does not see for ten rows long, and would plan anew each time where they are not.
+    return select(table).limit(literal(len(columns[0]), Integer, literal_execute=True)).subquery(name)
