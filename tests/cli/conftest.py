@@ -1,10 +1,15 @@
 """Running the operator's commands as a terminal does, save for the process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import Result
 from flask import Flask
+
+from tests.cli.examining import NOWHERE, Examined, Findings
+from tests.conftest import opened, rolled_back, settings_for
+from ticketdesk import create_app
 
 Run = Callable[..., Result]
 
@@ -27,3 +32,23 @@ def run(app: Flask) -> Run:
         return runner.invoke(args=args, input=input)
 
     return invoke
+
+
+@pytest.fixture
+def desk(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """An app that rolls back, with a data folder of its own."""
+    tmp_path.chmod(0o700)
+    settings = settings_for(database_url, TICKETDESK_DATA=str(tmp_path), PUBLIC_URL="http://127.0.0.1:8000")
+    with opened(create_app(settings)) as app, rolled_back(app):
+        yield app
+
+
+@pytest.fixture
+def examine(tmp_path: Path) -> Callable[..., Findings]:
+    """Examines a desk without a database under given settings."""
+
+    def with_settings(**environ: str) -> Findings:
+        with opened(create_app(settings_for(NOWHERE, **{"TICKETDESK_DATA": str(tmp_path)} | environ))) as app:
+            return Examined(app).findings
+
+    return with_settings

@@ -9,6 +9,7 @@ from flask import Flask
 from tests.conftest import opened, settings_for
 from tests.factories import make_ticket
 from tests.fakes.gemini import FakeGemini
+from tests.jobs.states import lose_worker, make_due
 from ticketdesk import create_app
 from ticketdesk.extensions import db
 from ticketdesk.jobs import worker
@@ -44,12 +45,6 @@ def states() -> list[tuple[str, str]]:
     ).all()
     db.session.rollback()
     return [(row.task_name, row.status) for row in rows]
-
-
-def make_due() -> None:
-    """Let the time pass until the next attempt of every waiting job."""
-    db.session.execute(sa.text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'"))
-    db.session.commit()
 
 
 def test_a_ticket_made_while_gemini_is_down_is_classified_when_it_is_back(desk: Flask, gemini: FakeGemini) -> None:
@@ -92,17 +87,7 @@ def test_the_job_of_a_killed_worker_runs_again(desk: Flask, gemini: FakeGemini) 
     assert created.json is not None
     gemini.mode = "ok"
     with desk.app_context():
-        # What a killed worker leaves behind: a job under way and a last sign of life that grows old.
-        dead = db.session.scalar(
-            sa.text(
-                "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '10 minutes') RETURNING id"
-            )
-        )
-        db.session.execute(
-            sa.text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = :dead, attempts = 1"), {"dead": dead}
-        )
-        enqueue(worker.requeue_stalled, timestamp=0)
-        db.session.commit()
+        lose_worker()
         worker.run(desk, wait=False)
         make_due()
         worker.run(desk, wait=False)
