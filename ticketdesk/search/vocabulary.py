@@ -7,8 +7,6 @@ punctuation in them are left out: of numbers and addresses each is its own.
 from collections.abc import Iterable, Iterator, Mapping
 
 from flask import current_app
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 from sqlalchemy import text
 
 from config import SEARCH_LANGUAGES
@@ -160,5 +158,9 @@ def alike(word: str) -> list[str]:
     the next; in words of more than five letters, two.
     """
     texts: dict[str, int] = dict(reading.rows(_ALIKE, length=len(word), most=_ALIKE_MAX))
+    # Here, because most processes never meet a mistyped word, and this takes 3 MB.
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
     found = process.extract(word, list(texts), scorer=OSA.distance, score_cutoff=1 if len(word) <= 5 else 2, limit=50)
     return [near for near, _, _ in sorted(found, key=lambda each: (each[1], -texts[each[0]])) if near != word]
