@@ -54,8 +54,8 @@ class Snippet:
     ``source`` is ``reply`` or ``note`` where that part is of a message.
     """
 
-    title: Sequence[Piece]
-    text: Sequence[Piece]
+    title: tuple[Piece, ...]
+    text: tuple[Piece, ...]
     source: str = ""
 
 
@@ -164,7 +164,7 @@ def _folded(character: str) -> str:
     return "".join(letter for letter in apart if not "\u0300" <= letter <= "\u036f").replace("ß", "ss")
 
 
-def _cut(shown: str, hits: Sequence[_Hit]) -> Sequence[Piece]:
+def _cut(shown: str, hits: Sequence[_Hit]) -> tuple[Piece, ...]:
     """So much of the text as fits, from where most of the words are near each other."""
     if len(shown) <= SNIPPET_MAX:
         return _pieces(shown, hits, 0, len(shown))
@@ -177,7 +177,7 @@ def _cut(shown: str, hits: Sequence[_Hit]) -> Sequence[Piece]:
     if end < len(shown):
         end = max(shown.rfind(" ", start, end), end - _BEFORE)
     pieces = _pieces(shown, hits, start, end)
-    return [*([Piece("… ")] if start else []), *pieces, *([Piece(" …")] if end < len(shown) else [])]
+    return (*([Piece("… ")] if start else []), *pieces, *([Piece(" …")] if end < len(shown) else []))
 
 
 def _near(hits: Sequence[_Hit], first: _Hit) -> list[_Hit]:
@@ -186,7 +186,7 @@ def _near(hits: Sequence[_Hit], first: _Hit) -> list[_Hit]:
     return [hit for hit in hits if first.start <= hit.start and hit.end <= end]
 
 
-def _pieces(shown: str, hits: Sequence[_Hit], start: int, end: int) -> list[Piece]:
+def _pieces(shown: str, hits: Sequence[_Hit], start: int, end: int) -> tuple[Piece, ...]:
     pieces, place = [], start
     for hit in hits:
         if hit.start < place or hit.end > end:
@@ -195,4 +195,4 @@ def _pieces(shown: str, hits: Sequence[_Hit], start: int, end: int) -> list[Piec
             pieces.append(Piece(shown[place : hit.start]))
         pieces.append(Piece(shown[hit.start : hit.end], hit=True))
         place = hit.end
-    return [*pieces, *([Piece(shown[place:end])] if place < end else [])]
+    return (*pieces, *([Piece(shown[place:end])] if place < end else []))

@@ -23,10 +23,10 @@ from ticketdesk.search.query import read
 from ticketdesk.staff import local_time
 from ticketdesk.staff.filters import address, chips, query_of, read_filter
 from ticketdesk.staff.live import live_part
+from ticketdesk.staff.queue_rows import drawn
 from ticketdesk.staff.reading import FIELDS, WAKE, me, read_bulk, read_ticket_ids
 from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.staff.worklist import places
 from ticketdesk.tickets import assignment, best, queries, serialize, service, tags, thread
 from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.pages import Sort
@@ -102,15 +102,13 @@ class Queue(ConsolePage):
         """Show the list; a POST changes the ticked tickets and comes back to the same list."""
         if request.method == "POST":
             return _change_ticked()
-        shown = _list()
-        return self.page(
-            "staff/queue.html", **shown, **_controls(read_filter(request.args)), incidents=incidents.current()
-        )
+        wanted = read_filter(request.args)
+        return self.page("staff/queue.html", **_list(wanted), **_controls(wanted), incidents=incidents.current())
 
     @route("/rows")
     def rows(self) -> ResponseReturnValue:
         """The list alone, for the page that refreshes itself."""
-        return live_part(self.page("staff/_queue_list.html", **_list()))
+        return live_part(self.page("staff/_queue_list.html", **_list(read_filter(request.args))))
 
     @route("/<int:ticket_id>")
     def opened(self, ticket_id: int) -> ResponseReturnValue:
@@ -124,9 +122,9 @@ class Queue(ConsolePage):
         )
 
 
-def _list() -> dict[str, object]:
+def _list(wanted: Filter) -> dict[str, object]:
     """What the templates of the list show."""
-    wanted, cursor, staff = read_filter(request.args), request.args.get("cursor") or None, me()
+    cursor, staff = request.args.get("cursor") or None, me()
     view = view_of(request.args.get("view", ""), staff)
     seen = wanted.seen_by(staff)
     page = best.page(seen, cursor=cursor) if seen.best else queries.page(seen, cursor=cursor)
@@ -136,19 +134,18 @@ def _list() -> dict[str, object]:
     whose: dict[int | Assignee, str] = {Assignee.ME: "Mine", Assignee.NONE: "Unassigned"}
     whose |= {agent.id: agent.name for agent in assignment.agents() if agent.id != staff.id}
     here = partial(address, view=view.key if view else None)
-    kept = {"from": here(wanted, cursor).partition("?")[2]}
+    said = here(wanted, cursor).partition("?")[2]
+    waiting = thread.waiting_for_answer([row.id for row in page.rows if row.status in ACTIVE])
     as_saved = view is not None and view.wanted == wanted
     return {
         "wanted": wanted,
         "view": view,
         "edited": view is not None and not as_saved,
         "may_change": view is not None and view.may_be_changed_by(staff),
-        # A ticket's page leads on to the next one of this list.
-        "kept": kept,
-        "place_of": places(**kept),
+        "said": said,
         "cursor": cursor,
         "page": page,
-        "waiting": thread.waiting_for_answer([row.id for row in page.rows if row.status in ACTIVE]),
+        "rows": drawn(page.rows, wanted.sort, said, waiting, snippets.of(page.rows, asked) if asked else {}),
         "found": f"{most:,}+" if found > most else f"{found:,}",
         "one": found == 1,
         "nothing_yet": not page.rows and not queries.count(Filter(), most=1),
@@ -157,7 +154,6 @@ def _list() -> dict[str, object]:
         "orders": SORT_LABELS,
         "best_label": BEST_LABEL,
         "best_of": best.RANKED_MAX if wanted.best and found > best.RANKED_MAX and not page.next else None,
-        "snippets": snippets.of(page.rows, asked) if asked else {},
         "meant": meant(wanted.search, asked) if asked and not page.rows and not cursor else None,
         "fields": FIELDS,
         "address": here,

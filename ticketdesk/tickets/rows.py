@@ -31,7 +31,7 @@ class Listed(NamedTuple):
     priority: str
     priority_set_by: str
     status: str
-    tags: list[str]
+    tags: Sequence[str]
     snoozed_until: datetime | None
     first_response_at: datetime | None
     resolved_at: datetime | None
