@@ -1,6 +1,6 @@
 """How templates of every door write times and vocabulary words."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 
@@ -22,6 +22,8 @@ def install(app: Flask) -> None:
     app.add_template_filter(rating_name)
     app.add_template_filter(ago)
     app.add_template_filter(exact)
+    app.add_template_filter(weekday)
+    app.add_template_filter(tickets)
     app.add_template_filter(initials)
     app.add_template_filter(megabytes)
     app.add_template_filter(group_of)
@@ -68,6 +70,17 @@ def ago(value: datetime) -> str:
 def exact(value: datetime) -> str:
     """The moment in full, in UTC."""
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@lru_cache(maxsize=256)
+def weekday(value: date, rest: str) -> str:
+    """A day with its weekday, such as Mon, 2 November; ``rest`` says what follows the number as strftime does."""
+    return f"{value:%a}, {value.day} {value:{rest}}"
+
+
+def tickets(number: int) -> str:
+    """So many tickets, in words."""
+    return f"{number:,} ticket{'' if number == 1 else 's'}"
 
 
 def name_parts(name: str) -> tuple[str, str]:

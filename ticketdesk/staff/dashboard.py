@@ -11,6 +11,7 @@ from ticketdesk.staff import charts
 from ticketdesk.staff.filters import address
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.views import ConsolePage, route
+from ticketdesk.staff.worklist import places
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.pages import Sort
@@ -20,6 +21,17 @@ from ticketdesk.tickets.workflow import ACTIVE
 
 DAYS = 30
 URGENT_SHOWN = 6
+
+# The lists that the figures lead to.
+LISTS: dict[str, Filter] = {
+    "open": Filter(status=frozenset({Status.OPEN}), sort=Sort.OLDEST),
+    "in_progress": Filter(status=frozenset({Status.IN_PROGRESS}), sort=Sort.FIRST_UPDATED),
+    "resolved": Filter(status=frozenset({Status.RESOLVED}), sort=Sort.LAST_UPDATED),
+    "urgent": Filter(status=ACTIVE, sort=Sort.MOST_URGENT),
+    "all": Filter(),
+    **{priority: Filter(priority=frozenset({priority})) for priority in Priority},
+    **{category: Filter(category=frozenset({category})) for category in Category},
+}
 
 
 class Dashboard(ConsolePage):
@@ -57,10 +69,7 @@ def _figures() -> dict[str, object]:
         "this_week": sum(tickets for _day, tickets in days[-7:]),
         "satisfaction": satisfaction(),
         "oldest_open": oldest_open(),
-        "urgent": queries.page(Filter(status=ACTIVE, sort=Sort.MOST_URGENT), limit=URGENT_SHOWN).rows,
-        "undone": Filter(status=ACTIVE, sort=Sort.MOST_URGENT),
-        "address": address,
-        "Filter": Filter,
-        "Status": Status,
-        "Sort": Sort,
+        "urgent": queries.page(LISTS["urgent"], limit=URGENT_SHOWN).rows,
+        "place_of": places(),
+        "hrefs": {name: address(wanted) for name, wanted in LISTS.items()},
     }
