@@ -6,6 +6,7 @@ because the customer's form, the prompt and the API reference all print them.
 """
 
 from enum import StrEnum
+from functools import cached_property
 
 
 class Category(StrEnum):
@@ -25,7 +26,7 @@ class Priority(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         """0 for low to 3 for critical, the order staff sort by."""
         return list(Priority).index(self)
@@ -39,7 +40,7 @@ class Status(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         """0 for open to 3 for closed, the order of a ticket's way."""
         return list(Status).index(self)
