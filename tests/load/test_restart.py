@@ -1,5 +1,6 @@
 """Web workers and the database are killed and restarted under load: nothing acknowledged is lost or done twice."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from tests.processes.watch import running_in, until
 from ticketdesk import create_app, embedded
 
 pytestmark = pytest.mark.processes
+
+SERVING_AGAIN_WITHIN = 5
+"""Seconds after the database takes connections again."""
 
 
 @pytest.fixture
@@ -42,6 +46,13 @@ def end_postgres(folder: Path, how: signal.Signals) -> None:
     until(lambda: not psutil.pid_exists(pid))
 
 
+def takes_connections(dsn: str) -> bool:
+    """Whether one can connect to the database."""
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(dsn):
+        return True
+    return False
+
+
 def test_no_acknowledged_ticket_is_lost_and_none_is_made_twice(
     cluster: embedded.Cluster, desk: Desk, tmp_path: Path
 ) -> None:
@@ -53,6 +64,8 @@ def test_no_acknowledged_ticket_is_lost_and_none_is_made_twice(
         crowd.await_more()
         for how in (signal.SIGKILL, signal.SIGINT):
             end_postgres(tmp_path, how)
+            until(lambda: takes_connections(cluster.dsn()))
+            crowd.await_more(len(crowd.customers), seconds=SERVING_AGAIN_WITHIN)
             crowd.await_more()
         do_a_job(cluster.dsn())
 
