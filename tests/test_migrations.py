@@ -1,10 +1,16 @@
 """The schema's way up and down."""
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
 import flask_migrate
+import psycopg
 import sqlalchemy as sa
 from flask import Flask
+from psycopg.errors import DeadlockDetected
 
 from tests.conftest import opened, settings_for
+from tests.processes.watch import until
 from ticketdesk import create_app, embedded
 from ticketdesk.extensions import db
 from ticketdesk.health import database_revision, wanted_revision
@@ -53,3 +59,32 @@ def test_an_app_without_its_database_is_alive_and_not_ready() -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
+
+
+def test_a_migration_that_the_desk_is_in_the_way_of_is_tried_again(committed_url: str) -> None:
+    """Whoever writes an event and then asks for its ticket waits for the migration, as it waits for them."""
+    url = committed_url.replace("postgresql+psycopg", "postgresql")
+    with (
+        opened(create_app(settings_for(committed_url))) as app,
+        psycopg.connect(url) as writer,
+        psycopg.connect(url, autocommit=True) as watcher,
+    ):
+        with app.app_context():
+            flask_migrate.downgrade(revision="0011")
+
+        def upgrade() -> None:
+            with app.app_context():
+                flask_migrate.upgrade(revision="0012")
+
+        writer.execute("LOCK TABLE event IN ROW EXCLUSIVE MODE")
+        with ThreadPoolExecutor(1) as elsewhere:
+            migrated = elsewhere.submit(upgrade)
+            waits = "SELECT FROM pg_locks WHERE relation = 'event'::regclass AND NOT granted"
+            until(lambda: watcher.execute(waits).fetchone() is not None)
+            # PostgreSQL ends whoever has waited longer: the writer, where the machine stands still for a second.
+            with contextlib.suppress(DeadlockDetected):
+                writer.execute("LOCK TABLE ticket IN ROW EXCLUSIVE MODE")
+            writer.rollback()
+            migrated.result(30)
+        with app.app_context():
+            assert database_revision() == "0012"

@@ -45,12 +45,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # Events that have happened stay, so the rows that are there are not held to the old rule.
-    _allow_events(EVENT_KINDS_BEFORE)
+    # Tables are locked in the order in which the desk writes to them, so that neither waits for the other for ever.
     for name in CHECKS:
         op.drop_constraint(op.f(name), "ticket")
     for column in ("rating", "rating_comment", "rated_at"):
         op.drop_column("ticket", column)
+    # Events that have happened stay, so the rows that are there are not held to the old rule.
+    _allow_events(EVENT_KINDS_BEFORE)
 
 
 def _allow_events(kinds: str) -> None:
