@@ -1,6 +1,6 @@
 """Let the index of words know what time a ticket is from, so that a search looks at the latest first.
 
-The desk goes on working meanwhile; at a million tickets the index takes 40 seconds,
+The desk goes on working meanwhile; at a million tickets the index takes a minute,
 and each step can be repeated after a failure.
 
 Revision ID: 0019
