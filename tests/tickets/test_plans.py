@@ -1,11 +1,14 @@
-"""The statements of every hot request at 100,000 tickets: what PostgreSQL does for them, without a stopwatch.
+"""The statements of every hot request on a full desk: what PostgreSQL does for them, without a stopwatch.
 
 A plan that reads or sorts more than its page is one that grows with the desk.
+There are 100,000 tickets, or as many as PLANS_TICKETS says.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -16,7 +19,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import FreshClient, cloned, csrf_header, opened, settings_for, signed_in
 from tests.factories import make_token
-from tests.statements import listening
+from tests.statements import Sent, listening
 from ticketdesk import create_app, embedded
 from ticketdesk.accounts import customers
 from ticketdesk.core.vocabulary import Priority
@@ -29,7 +32,7 @@ from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.pages import PAGE_SIZE, Sort
 from ticketdesk.tickets.workflow import ACTIVE
 
-TICKETS = 100_000
+TICKETS = int(os.environ.get("PLANS_TICKETS", "100000"))
 # A list is merged from at most 64 stretches, each of which gives a page and the row that tells of the next; the
 # matches of a search that are too few for walking the list to find a page of them are sorted, too.
 SORTED_MOST = 64 * (PAGE_SIZE + 1)
@@ -37,7 +40,7 @@ SORTED_MOST = 64 * (PAGE_SIZE + 1)
 # to them. The walk of a whole list touches ten times as many.
 BUFFERS_MOST = SORTED_MOST + 500
 
-FILL = """
+FILL = f"""
 INSERT INTO ticket (title, description, requester_email, category, priority, status, assignee_id, tags,
                     created_at, updated_at, gone_at, rating, rated_at)
 SELECT 'Ticket ' || md5(n::text),
@@ -46,14 +49,14 @@ SELECT 'Ticket ' || md5(n::text),
        'customer' || n % 30000 || '@example.com',
        (ARRAY['billing', 'technical', 'account', 'general'])[1 + n % 4],
        (ARRAY['low', 'medium', 'high', 'critical'])[1 + (n / 4) % 4],
-       CASE WHEN n > 97000 THEN (ARRAY['open', 'in_progress'])[1 + n / 16 % 2]
+       CASE WHEN n > {TICKETS} - 3000 THEN (ARRAY['open', 'in_progress'])[1 + n / 16 % 2]
             WHEN n % 500 = 0 THEN 'open' WHEN n % 5 = 0 THEN 'resolved' ELSE 'closed' END,
        CASE WHEN n % 3 > 0 THEN (SELECT min(id) FROM staff) + n % 3 - 1 END,
        CASE WHEN n % 10 = 0 THEN ARRAY['vip'] WHEN n % 999 = 0 THEN ARRAY['recall'] ELSE ARRAY[]::varchar[] END,
-       now() - make_interval(mins => 10 * (100000 - n)), now() - make_interval(mins => 9 * (100000 - n)),
+       now() - make_interval(mins => 10 * ({TICKETS} - n)), now() - make_interval(mins => 9 * ({TICKETS} - n)),
        CASE WHEN n % 50 = 7 THEN now() END,
-       CASE WHEN n % 3 = 0 THEN 'good' END, CASE WHEN n % 3 = 0 THEN now() - make_interval(mins => 100000 - n) END
-FROM generate_series(1, 100000) AS n
+       CASE WHEN n % 3 = 0 THEN 'good' END, CASE WHEN n % 3 = 0 THEN now() - make_interval(mins => {TICKETS} - n) END
+FROM generate_series(1, {TICKETS}) AS n
 """
 EVENTS = """
 INSERT INTO event (ticket_id, kind, actor_kind, actor_label, created_at)
@@ -109,11 +112,28 @@ def plans_of(act: Callable[[], object]) -> Iterator[tuple[str, dict[str, Any]]]:
     with psycopg.connect(address, cursor_factory=psycopg.ClientCursor) as connection:
         for sent in heard:
             if re.match(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b", sent.sql):
-                explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sent.sql}"
-                row = connection.execute(explain.encode(), sent.values).fetchone()
-                assert row is not None
-                yield sent.sql, row[0][0]["Plan"]
+                yield sent.sql, _plan(connection, sent)
         connection.rollback()
+
+
+def _plan(connection: psycopg.Connection, sent: Sent) -> dict[str, Any]:
+    """How PostgreSQL goes about a statement: by the plan it keeps for all values where the statement is prepared."""
+    explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
+    if not sent.prepared or not sent.values:
+        row = connection.execute(f"{explain} {sent.sql}".encode(), sent.values).fetchone()
+    else:
+        types = {timedelta: "interval"}  # All others PostgreSQL finds out.
+        names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sent.sql)))
+        numbered = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", sent.sql)
+        connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        given = ", ".join(types.get(type(sent.values[name]), "unknown") for name in names)
+        connection.execute(f"PREPARE kept ({given}) AS {numbered}".encode())
+        places = ", ".join(f"%({name})s" for name in names)
+        row = connection.execute(f"{explain} EXECUTE kept ({places})".encode(), sent.values).fetchone()
+        connection.execute("DEALLOCATE kept")
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -162,7 +162,8 @@ def _counts(wanted: tuple[Filter, ...], most: int) -> reading.Statement:
 
 def _counted(wanted: Filter, most: int) -> Select[int]:
     if not wanted.only_kinds:
-        return select(func.count()).select_from(filtered(select(Ticket.id), wanted).limit(most).subquery())
+        counted = filtered(select(Ticket.id), wanted).limit(reading.at_most(most))
+        return select(func.count()).select_from(counted.subquery())
     kinds = counters.kinds()
     tickets: ColumnElement[int] = func.coalesce(func.sum(kinds.c.tickets), 0)
     if wanted.snoozed is False:
@@ -280,8 +281,7 @@ def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Po
 def _listed(wanted: Filter, most: int, *, behind_position: bool) -> AnySelect:
     """The first rows of a list, or of one group of it, behind the position."""
     moment = Ticket.created_at if wanted.sort.moment == "created_at" else Ticket.updated_at
-    # Written out: to the planner an open limit is a tenth of all rows, so it would plan each page anew to avoid that.
-    limit = literal(most, Integer, literal_execute=True)
+    limit = reading.at_most(most)
 
     def ordered(statement: AnySelect, moment: Any, ticket_id: Any, *leading: Any) -> AnySelect:
         down = wanted.sort.descending
@@ -360,4 +360,4 @@ def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> Subquery:
     ]
     table = func.unnest(*arrays).table_valued(*names).render_derived()
     # The planner takes arrays that it does not see for ten rows long, and would plan anew each time where they are not.
-    return select(table).limit(literal(len(columns[0]), Integer, literal_execute=True)).subquery(name)
+    return select(table).limit(reading.at_most(len(columns[0]))).subquery(name)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import func, select
 
 from ticketdesk import events, reading, replica
 from ticketdesk.core.actors import Actor, ActorKind
@@ -70,17 +70,17 @@ def is_about_now(ticket: Ticket) -> bool:
 
 def satisfaction() -> Satisfaction:
     """How content requesters are of late."""
-    [counted] = replica.rows(_counted(), most=COUNTED_MOST)
+    [counted] = replica.rows(_counted(COUNTED_MOST))
     return Satisfaction(*counted)
 
 
 @cache
-def _counted() -> reading.Statement:
+def _counted(most: int) -> reading.Statement:
     newest = (
         select(Ticket.rating)
         .where(Ticket.rated_at > func.now() - SPAN, Ticket.present)
         .order_by(Ticket.rated_at.desc())
-        .limit(bindparam("most", 0, type_=Integer))
+        .limit(reading.at_most(most))
         .subquery()
     )
     good = func.count().filter(newest.c.rating == Rating.GOOD)

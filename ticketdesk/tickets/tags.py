@@ -51,4 +51,4 @@ def offered() -> Sequence[str]:
 def _offered() -> reading.Statement:
     # In the collation of the tickets' tags, or their index could not be asked.
     used = exists().where(Ticket.tags.contains(array([Tag.name.collate("default")])))
-    return reading.compiled(select(Tag.name).where(used).order_by(Tag.name).limit(OFFERED_MAX))
+    return reading.compiled(select(Tag.name).where(used).order_by(Tag.name).limit(reading.at_most(OFFERED_MAX)))
