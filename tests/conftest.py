@@ -34,9 +34,15 @@ from ticketdesk.accounts import passwords
 from ticketdesk.extensions import db
 from ticketdesk.models import Role, Scope
 
-# The first example of a property test pays for imports and connections, so a deadline would measure those.
+# The first example of a property test pays for imports and connections, so a deadline would measure those, and how
+# long examples take to make is the machine's affair.
 # CI tries the same examples every time, so that a change is judged by itself; elsewhere they are new each time.
-hypothesis.settings.register_profile("desk", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile(
+    "desk",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 hypothesis.settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -64,7 +64,7 @@ def test_a_statement_over_its_time_is_told_and_leaves_a_usable_connection(plain_
         # So that all three are read on the same connection.
         db.engine.dispose()
         [(pid,)] = reading.rows(PID)
-        reading.rows(reading.compiled(sa.select(sa.func.set_config("statement_timeout", "20", False))))
+        reading.rows(reading.compiled(sa.select(sa.func.set_config("statement_timeout", "300", False))))
         with pytest.raises(OperationalError, match="statement timeout"):
             reading.rows(reading.compiled(sa.select(sa.func.pg_sleep(5))))
         assert reading.rows(PID) == [(pid,)]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from tests.conftest import opened, settings_for
@@ -33,6 +33,10 @@ FAILURES = HERE / "failures"
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+
+PATIENCE = 30_000
+"""Milliseconds after which a browser will not do something any more, on however slow a machine."""
+expect.set_options(PATIENCE)
 
 OpenPage = Callable[..., Page]
 StartDesk = Callable[..., "Desk"]
@@ -134,7 +138,7 @@ def open_page(browser: Browser, desk: Desk, request: pytest.FixtureRequest) -> I
         def open_page(**options: Any) -> Page:
             context = browser.new_context(**{"base_url": desk.url, "viewport": DESKTOP} | options)
             contexts.callback(context.close)
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(PATIENCE)
             page = context.new_page()
             _watch(page, problems)
             pages.append(page)
@@ -155,6 +159,11 @@ def page(open_page: OpenPage) -> Page:
 def axe(page: Page) -> None:
     """Assert that axe-core finds nothing serious or critical on the page as it stands."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
+    # What fades or moves is looked at where it ends, not at a colour on the way; a spinner never ends.
+    page.evaluate(
+        "() => document.getAnimations()"
+        ".filter((each) => each.effect.getComputedTiming().endTime < Infinity).forEach((each) => each.finish())"
+    )
     found = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
     grave = [
         f"{violation['id']} ({violation['impact']}): {violation['help']}\n"

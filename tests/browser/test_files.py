@@ -93,7 +93,8 @@ def test_a_form_that_is_sent_waits_for_its_files(desk: Desk, page: Page) -> None
     page.goto("/")
     page.get_by_label("Title").fill("The export stops")
     page.get_by_label("Description").fill("It ends after 200 rows, see the picture.")
-    page.get_by_label("Attach files").set_input_files(chosen(picture(), "screen.png"))
+    with page.expect_request("**/uploads"):
+        page.get_by_label("Attach files").set_input_files(chosen(picture(), "screen.png"))
     expect(page.locator(".chosen-file progress")).to_be_visible()
     page.get_by_role("button", name="Submit ticket").click()
     expect(page.locator("[data-told]")).to_have_text("The form is sent as soon as the files are here.")

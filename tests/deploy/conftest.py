@@ -20,7 +20,7 @@ from config import ROOT
 from tests.conftest import SECRET_KEY, cloned, opened, settings_for
 from tests.deploy import recipe
 from tests.factories import make_token
-from tests.processes.watch import free_port, listens, until
+from tests.processes.watch import PATIENCE, free_port, listens, until
 from ticketdesk import create_app, embedded
 from ticketdesk.models import Scope
 from ticketdesk.postmaster import end_with_parent
@@ -58,7 +58,7 @@ class Browser:
         self, method: str, path: str, body: str | None, headers: dict[str, str], address: str = "127.0.0.1"
     ) -> Answer:
         """Send one request from one of this machine's own addresses."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20, source_address=(address, 0))
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE, source_address=(address, 0))
         try:
             connection.request(method, path, body, {"Accept-Encoding": "gzip"} | headers)
             answer = connection.getresponse()
@@ -80,7 +80,7 @@ def running(command: list[str], port: int, **options: object) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(PATIENCE)
 
 
 def nginx_conf(folder: Path, port: int, desk: int, **changes: str) -> Path:
@@ -125,7 +125,7 @@ class Desk:
 def desk(
     cluster: embedded.Cluster, template: str, worker_id: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Desk]:
-    """The desk as its image runs it; a caller may make one ticket a minute."""
+    """The desk as its image runs it; a caller may make one ticket an hour."""
     folder = tmp_path_factory.mktemp("app")
     recipe.assemble(folder)
     port = free_port()
@@ -140,7 +140,7 @@ def desk(
             "SECRET_KEY": SECRET_KEY,
             "TRUSTED_PROXIES": "1",
             "AI_ENGINE": "local",
-            "RATELIMIT_CREATE": "1 per minute",
+            "RATELIMIT_CREATE": "1 per hour",
         }
         with running(recipe.one("desk", "CMD").arguments, port, cwd=folder, env=environ):
             yield Desk(port, token)

@@ -18,7 +18,7 @@ from tests.conftest import SECRET_KEY, cloned, opened, settings_for
 from tests.deploy.conftest import NGINX, Answer, Browser, nginx
 from tests.factories import PASSWORD, make_staff, make_token
 from tests.portal.pages import Page
-from tests.processes.watch import free_port, listens, until
+from tests.processes.watch import PATIENCE, free_port, listens, until
 from ticketdesk import create_app, embedded
 from ticketdesk.models import Role, Scope
 from ticketdesk.postmaster import end_with_parent
@@ -85,13 +85,13 @@ def web_servers(environ: dict[str, str]) -> Iterator[list[int]]:
         for port in ports
     ]
     try:
-        until(lambda: all(listens(port) for port in ports), seconds=60)
+        until(lambda: all(listens(port) for port in ports))
         yield ports
     finally:
         for server in servers:
             server.terminate()
         for server in servers:
-            server.wait(timeout=60)
+            server.wait(PATIENCE)
 
 
 def asked(desk: Desk, path: str) -> set[str]:

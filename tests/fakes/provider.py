@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Literal, Self
 
 DRIP_INTERVAL = 0.02
 """Seconds between the bytes of a dripping body, far below any read time-out."""
+PATIENCE = 60
+"""Seconds after which a request will not come any more, on however slow a machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,12 @@ class FakeProvider:
     def wait_for_open(self, count: int) -> bool:
         """Wait until ``count`` requests are being answered; False if that takes unduly long."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._open == count, timeout=10)
+            return self._changed.wait_for(lambda: self._open == count, timeout=PATIENCE)
+
+    def wait_for_requests(self, count: int) -> bool:
+        """Wait until ``count`` requests have come; False if that takes unduly long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.requests) >= count, timeout=PATIENCE)
 
     def hang_up(self) -> None:
         """End the requests that hang or drip, without an answer, and all such from now on."""

@@ -18,7 +18,7 @@ import psycopg
 
 from config import ROOT
 from tests.conftest import SECRET_KEY
-from tests.processes.watch import free_port, until
+from tests.processes.watch import PATIENCE, free_port, until
 from ticketdesk.postmaster import end_with_parent
 
 WORKERS = 2
@@ -55,7 +55,7 @@ class Desk:
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
         """One request; status 0 when there was no answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             given = {"Content-Type": "application/json"} | (headers or {})
             connection.request(method, path, json.dumps(body) if body else None, given)
@@ -104,7 +104,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Desk]:
         for process in processes:
             process.terminate()
         for process in processes:
-            process.wait(timeout=30)
+            process.wait(PATIENCE)
 
 
 def do_a_job(dsn: str) -> None:
@@ -175,7 +175,7 @@ class Crowd:
         """What was answered, with 0 for nothing."""
         return {status for customer in self.customers for status in list(customer.statuses)}
 
-    def await_more(self, tickets: int = 20, seconds: float = 30) -> None:
+    def await_more(self, tickets: int = 20, seconds: float = PATIENCE) -> None:
         """Wait until so many tickets more than now are acknowledged."""
         so_far = len(self.acknowledged)
         until(lambda: len(self.acknowledged) >= so_far + tickets, seconds)

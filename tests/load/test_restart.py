@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import opened, settings_for
 from tests.load.serving import UNANSWERED, Crowd, Desk, do_a_job, serving
-from tests.processes.watch import running_in, until
+from tests.processes.watch import PATIENCE, running_in, until
 from ticketdesk import create_app, embedded
 
 pytestmark = pytest.mark.processes
@@ -81,4 +81,4 @@ def test_no_acknowledged_ticket_is_lost_and_none_is_made_twice(
     cluster.release()
     until(lambda: not running_in(tmp_path / "var"))
     desk.worker.terminate()
-    assert desk.worker.wait(30) == 0, "It can be stopped without one, too."
+    assert desk.worker.wait(PATIENCE) == 0, "It can be stopped without one, too."

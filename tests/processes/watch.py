@@ -13,13 +13,16 @@ import psutil
 
 Reached = TypeVar("Reached")
 
+PATIENCE = 60
+"""Seconds after which something will not happen any more, on however slow a machine."""
+
 # Below the ports that are given to whoever asks for any, and in a stretch of each pytest worker's own, so that
-# nobody takes one between this look at it and its use.
-_FIRST = 20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ports = itertools.cycle(range(_FIRST, _FIRST + 1_000))
+# nobody takes one between this look at it and its use. Another checkout's tests most likely begin elsewhere in it.
+_FIRST, _COUNT = 20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")), 1_000
+_ports = itertools.cycle(_FIRST + (os.getpid() * 37 + number) % _COUNT for number in range(_COUNT))
 
 
-def until(reached: Callable[[], Reached], seconds: float = 30) -> Reached:
+def until(reached: Callable[[], Reached], seconds: float = PATIENCE) -> Reached:
     """Wait for something that happens by itself, and return it."""
     deadline = time.monotonic() + seconds
     while not (result := reached()):
