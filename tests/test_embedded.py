@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: one cluster for all who hold it, gone with the last of them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -42,7 +43,13 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 
 
 def owner_of(folder: Path) -> psutil.Process:
-    (owner,) = [process for process in running_in(folder) if postmaster.__file__ in process.cmdline()]
+    owners = []
+    for process in running_in(folder):
+        # Of PostgreSQL's processes, one for a connection may have ended since.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if postmaster.__file__ in process.cmdline():
+                owners.append(process)
+    (owner,) = owners
     return owner
 
 

@@ -45,7 +45,8 @@ def running_in(data_dir: Path) -> list[psutil.Process]:
                 or process.environ().get("TICKETDESK_DATA") == str(data_dir)
             ):
                 found.append(process)
-        except psutil.Error:
+        except (psutil.Error, FileNotFoundError):
+            # It ended while it was looked at.
             continue
     return found
 
