@@ -25,6 +25,7 @@ from argon2 import PasswordHasher
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
 from config import Settings, load
@@ -45,6 +46,25 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("desk")
 
+
+class CompiledTemplates(BytecodeCache):
+    """Templates that one app has compiled, for all others of this process: many tests make an app of their own."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take the template's code, if it is there."""
+        if code := self._code.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the template's code."""
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
+
 ROOT = Path(__file__).resolve().parent.parent
 CLUSTER = ROOT / "var" / "test"
 # What tests keep in files is gone with their process.
@@ -54,13 +74,17 @@ SECRET_KEY = "a-secret-key-for-tests-that-is-long-enough"
 
 
 def settings_for(database_url: str, **environ: str) -> Settings:
-    """Settings as from an environment that sets nothing but these."""
+    """Settings as from an environment that sets nothing but these, for tests."""
     given = {
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
         "PUBLIC_URL": "http://desk.test",
         "LOG_FORMAT": "console",
         "RATELIMIT_ENABLED": "off",
+        # What a desk would give up is only slow here, where the machine is busy.
+        "DATABASE_STATEMENT_TIMEOUT": "300",
+        "DATABASE_LOCK_TIMEOUT": "60",
+        "DATABASE_IDLE_TIMEOUT": "3600",
         "TICKETDESK_DATA": str(DATA),
     }
     return load(given | environ, env_file=None)

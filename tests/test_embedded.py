@@ -42,6 +42,21 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     until(lambda: not running_in(folder))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a cluster, to be copied: making one takes longer than most of what is tried with it."""
+    folder = tmp_path_factory.mktemp("made") / "var"
+    embedded.hold(folder, test=True).release()
+    return folder
+
+
+@pytest.fixture
+def made_dir(data_dir: Path, made: Path) -> Path:
+    """As `data_dir`, with a cluster in it that was made before."""
+    subprocess.run(["cp", "-a", made, data_dir], check=True)
+    return data_dir
+
+
 def owner_of(folder: Path) -> psutil.Process:
     owners = []
     for process in running_in(folder):
@@ -103,13 +118,13 @@ def test_first_use_makes_a_private_database(data_dir: Path, monkeypatch: pytest.
         assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_holding_again_gives_the_same_cluster(data_dir: Path) -> None:
-    cluster = embedded.hold(data_dir, test=True)
-    assert embedded.hold(data_dir) is cluster
+def test_holding_again_gives_the_same_cluster(made_dir: Path) -> None:
+    cluster = embedded.hold(made_dir, test=True)
+    assert embedded.hold(made_dir) is cluster
 
 
-def test_a_database_is_copied_from_its_template_once(data_dir: Path) -> None:
-    cluster = embedded.hold(data_dir, test=True)
+def test_a_database_is_copied_from_its_template_once(made_dir: Path) -> None:
+    cluster = embedded.hold(made_dir, test=True)
     cluster.create_database("a template")
     with psycopg.connect(cluster.dsn("a template")) as connection:
         connection.execute("create table seen (n int)")
@@ -119,18 +134,18 @@ def test_a_database_is_copied_from_its_template_once(data_dir: Path) -> None:
         assert connection.execute("select count(*) from seen").fetchone() == (0,)
 
 
-def test_it_runs_until_its_last_holder_is_killed(data_dir: Path) -> None:
-    cluster = embedded.hold(data_dir, test=True)
-    postgres = postgres_pid(data_dir)
-    other = start_holder(data_dir)
+def test_it_runs_until_its_last_holder_is_killed(made_dir: Path) -> None:
+    cluster = embedded.hold(made_dir, test=True)
+    postgres = postgres_pid(made_dir)
+    other = start_holder(made_dir)
     try:
         await_holder(other)
         cluster.release()
         assert answers(cluster)
-        assert postgres_pid(data_dir) == postgres
+        assert postgres_pid(made_dir) == postgres
     finally:
         end(other)
-    until(lambda: not running_in(data_dir))
+    until(lambda: not running_in(made_dir))
 
 
 def test_starting_together_makes_one_cluster(data_dir: Path) -> None:
@@ -144,25 +159,25 @@ def test_starting_together_makes_one_cluster(data_dir: Path) -> None:
             end(holder)
 
 
-def test_release_returns_when_nothing_runs_any_more(data_dir: Path) -> None:
-    embedded.hold(data_dir, test=True).release()
-    assert not running_in(data_dir)
+def test_release_returns_when_nothing_runs_any_more(made_dir: Path) -> None:
+    embedded.hold(made_dir, test=True).release()
+    assert not running_in(made_dir)
 
 
-def test_a_killed_postgres_comes_back_with_every_commit(data_dir: Path) -> None:
-    cluster = embedded.hold(data_dir)
+def test_a_killed_postgres_comes_back_with_every_commit(made_dir: Path) -> None:
+    cluster = embedded.hold(made_dir)
     with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
         connection.execute("create table kept as select 42 as n")
-    killed = postgres_pid(data_dir)
+    killed = postgres_pid(made_dir)
     os.kill(killed, signal.SIGKILL)
-    until(lambda: answers(cluster) and postgres_pid(data_dir) != killed)
+    until(lambda: answers(cluster) and postgres_pid(made_dir) != killed)
     assert answer(cluster, "select n from kept") == 42
 
 
-def test_postgres_stops_when_its_owner_is_killed_and_can_be_started_again(data_dir: Path) -> None:
-    cluster = embedded.hold(data_dir, test=True)
-    owner_of(data_dir).kill()
-    until(lambda: not running_in(data_dir))
+def test_postgres_stops_when_its_owner_is_killed_and_can_be_started_again(made_dir: Path) -> None:
+    cluster = embedded.hold(made_dir, test=True)
+    owner_of(made_dir).kill()
+    until(lambda: not running_in(made_dir))
     cluster.ensure()
     assert answers(cluster)
 
@@ -212,17 +227,15 @@ def test_programs_that_are_not_there(data_dir: Path, monkeypatch: pytest.MonkeyP
     assert "TICKETDESK_PG_BIN is '/nowhere'" in refusal(data_dir)
 
 
-def test_data_of_another_postgresql(data_dir: Path) -> None:
-    embedded.hold(data_dir, test=True).release()
-    (data_dir / "postgres" / "cluster" / "PG_VERSION").write_text("13\n")
-    assert "was made by PostgreSQL 13" in refusal(data_dir)
+def test_data_of_another_postgresql(made_dir: Path) -> None:
+    (made_dir / "postgres" / "cluster" / "PG_VERSION").write_text("13\n")
+    assert "was made by PostgreSQL 13" in refusal(made_dir)
 
 
-def test_a_refusal_to_start_is_given_in_postgresqls_words(data_dir: Path) -> None:
-    embedded.hold(data_dir, test=True).release()
-    with (data_dir / "postgres" / "cluster" / "postgresql.conf").open("a") as settings:
+def test_a_refusal_to_start_is_given_in_postgresqls_words(made_dir: Path) -> None:
+    with (made_dir / "postgres" / "cluster" / "postgresql.conf").open("a") as settings:
         settings.write("shared_buffers = plenty\n")
-    assert "errors" in refusal(data_dir)
+    assert "errors" in refusal(made_dir)
 
 
 def test_a_socket_folder_that_others_may_enter(tmp_path: Path) -> None:
