@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ticketdesk import create_app, embedded
 pytestmark = pytest.mark.processes
 
 SERVING_AGAIN_WITHIN = 5
-"""Seconds after the database takes connections again."""
+"""Seconds after the database takes connections again, and on a busy machine as much longer as all takes there."""
 
 
 @pytest.fixture
@@ -58,14 +59,16 @@ def test_no_acknowledged_ticket_is_lost_and_none_is_made_twice(
 ) -> None:
     worker_pid = desk.worker.pid
     with Crowd(desk) as crowd:
+        began = time.monotonic()
         crowd.await_more()
+        usual = time.monotonic() - began
         killed = desk.web_workers()[0]
         killed.kill()
         crowd.await_more()
         for how in (signal.SIGKILL, signal.SIGINT):
             end_postgres(tmp_path, how)
             until(lambda: takes_connections(cluster.dsn()))
-            crowd.await_more(len(crowd.customers), seconds=SERVING_AGAIN_WITHIN)
+            crowd.await_more(len(crowd.customers), seconds=SERVING_AGAIN_WITHIN + 5 * usual)
             crowd.await_more()
         do_a_job(cluster.dsn())
 
