@@ -148,7 +148,10 @@ def install(app: Flask) -> None:
 def _load_staff(session_id: str) -> Staff | None:
     """The signed-in person, unless their sessions were ended since."""
     staff_id, _, session_key = session_id.partition(":")
-    staff = db.session.get(Staff, int(staff_id)) if staff_id.isdecimal() else None
+    if not staff_id.isdecimal():
+        return None
+    reads = request.method in SAFE_METHODS
+    staff = accounts.glance(int(staff_id)) if reads else db.session.get(Staff, int(staff_id))
     return staff if staff is not None and staff.active and staff.session_key == session_key else None
 
 

@@ -21,7 +21,7 @@ from ticketdesk.extensions import db
 from ticketdesk.gate import caller
 from ticketdesk.models import AiSuggestion, ApiToken, Role, Scope, Staff
 from ticketdesk.staff.forms import NewPersonForm, NewTokenForm, PersonForm, show_faults
-from ticketdesk.staff.reading import read_id
+from ticketdesk.staff.reading import me, read_id
 from ticketdesk.staff.views import ConsolePage, route
 
 # Flask-Admin pages by OFFSET, which reads all rows that it passes over.
@@ -109,7 +109,7 @@ class People(Reference):
         """Change an account."""
         person: Staff = self.get_one(request.args.get("id", ""))
         form = PersonForm(request.form, obj=person)
-        if person == caller().staff:
+        if person.id == me().id:
             # One's own password has a page that asks for the old one, and nobody takes their own keys away.
             del form.role, form.active, form.password
         if request.method == "POST" and form.validate():

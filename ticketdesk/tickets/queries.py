@@ -150,7 +150,7 @@ def counts(wanted: Sequence[Filter], *, most: int) -> list[int]:
     """How many tickets each of the filters shows, ``most`` at the most, counted in one statement."""
     if not wanted:
         return []
-    [found] = reading.rows(_counts(tuple(wanted), most))
+    [found] = replica.rows(_counts(tuple(wanted), most))
     return list(found)
 
 
