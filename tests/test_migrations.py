@@ -10,7 +10,7 @@ from flask import Flask
 from psycopg.errors import DeadlockDetected
 
 from tests.conftest import opened, settings_for
-from tests.processes.watch import until
+from tests.processes.watch import PATIENCE, until
 from ticketdesk import create_app, embedded
 from ticketdesk.extensions import db
 from ticketdesk.health import database_revision, wanted_revision
@@ -85,6 +85,6 @@ def test_a_migration_that_the_desk_is_in_the_way_of_is_tried_again(committed_url
             with contextlib.suppress(DeadlockDetected):
                 writer.execute("LOCK TABLE ticket IN ROW EXCLUSIVE MODE")
             writer.rollback()
-            migrated.result(30)
+            migrated.result(PATIENCE)
         with app.app_context():
             assert database_revision() == "0012"
