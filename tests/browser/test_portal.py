@@ -319,8 +319,9 @@ class TestTheTicketsPage:
         page.clock.install()
         page.goto(link)
         page.route("**/progress", lambda route: route.fulfill(status=503, body="<h1>Not this</h1>"))
-        # It waits 5, 10, 20 and then 40 seconds, to which the test's own few make no difference.
-        for seconds in (5, 5, 10, 20):
+        # It waits 5, 10, 20 and then 40 seconds, to which the test's own few make no difference. Each wait begins when
+        # the page has read the answer, a moment after it came.
+        for seconds in (5, 6, 11, 21):
             with page.expect_response("**/progress"):
                 page.clock.fast_forward(seconds * 1_000)
         expect(page.get_by_text("No connection, trying again")).to_be_visible()
