@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import psycopg
 
@@ -47,6 +48,7 @@ def vocabulary() -> list[str]:
     return list(words)
 
 
+@cache
 def searched() -> Words:
     """Words whose frequencies follow from how `texts` draws them: the 12th word is in about every tenth text."""
     words = vocabulary()

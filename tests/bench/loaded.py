@@ -92,13 +92,14 @@ def _served(desk: Desk, engine: str) -> Iterator[Desk]:
         "OPENAI_MODEL": "slow",
     }
     command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment)
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
         until(lambda: server.poll() is not None or listens(port), seconds=60)
         yield replace(desk, url=f"http://127.0.0.1:{port}", process=server.pid)
     finally:
-        # At once, because the calls that hang are not worth waiting for.
-        server.send_signal(signal.SIGQUIT)
+        # Killed with its workers, because it would wait for the calls that hang.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait(60)
 
 
