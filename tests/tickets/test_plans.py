@@ -27,7 +27,7 @@ from ticketdesk.extensions import db
 from ticketdesk.models import Role, Scope
 from ticketdesk.models.ticket import FIRST_ID
 from ticketdesk.portal.mine import COOKIE
-from ticketdesk.tickets import queries
+from ticketdesk.tickets import counters, queries
 from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.pages import PAGE_SIZE, Sort
 from ticketdesk.tickets.workflow import ACTIVE
@@ -79,6 +79,8 @@ def full_app(cluster: embedded.Cluster, template: str, worker_id: str) -> Iterat
         # Filling is no request, and may take its time on a busy machine.
         for statement in ("SET LOCAL statement_timeout = 0", FILL, EVENTS):
             db.session.execute(sa.text(statement))
+        # As the worker does each minute.
+        counters.fold()
         db.session.commit()
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("VACUUM (ANALYZE)"))

@@ -79,11 +79,11 @@ class Filter:
     def hangs_on_values(self) -> bool:
         """Whether its list is to be planned for its values.
 
-        How common a word or a tag is decides between reading its matches and walking
-        the list until a page is full; a plan made for any word reads a million
-        tickets for a rare one.
+        How common a word, a tag or a requester is decides between reading its matches
+        and walking the list until a page is full; a plan made for any word reads a
+        million tickets for a rare one.
         """
-        return bool(self.search or self.tag)
+        return bool(self.search or self.tag or self.requester)
 
 
 def filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
