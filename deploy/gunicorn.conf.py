@@ -8,13 +8,16 @@ import contextlib
 import ctypes
 import gc
 import os
+import socket
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
+from gunicorn.workers.gthread import ThreadWorker
 
 from config import ConfigError, load
 
@@ -25,7 +28,22 @@ except ConfigError as error:
 
 wsgi_app = "wsgi:app"
 bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
-worker_class = "gthread"
+
+
+class Sharing(ThreadWorker):  # type: ignore[misc]  # It has no types.
+    """Leaves a new connection to a worker that has fewer.
+
+    Of workers that are woken for one, the first takes it, and a proxy or a program that opens several at once
+    and keeps them would have them all with one worker, at half the speed of two.
+    """
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection, after a wait that is the longer the more there are; by then another may have it."""
+        time.sleep(min(self.nr_conns * 50e-6, 500e-6))
+        super().accept(listener)
+
+
+worker_class = Sharing
 workers = settings.web_workers
 threads = settings.web_threads
 # The workers are copies of one loaded app: a faster start, and shared memory.
