@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import psutil
 from tests.bench import data
 from tests.bench.progress import Progress
 from tests.conftest import opened, settings_for
+from tests.processes.watch import free_port
 from ticketdesk import create_app, embedded
 from ticketdesk.accounts import service as accounts
 from ticketdesk.extensions import db
@@ -68,7 +68,7 @@ def running(folder: Path, tickets: int, progress: Progress) -> Iterator[Desk]:
         accounts.create_staff(EMAIL, "Bench", Role.ADMIN, PASSWORD)
         _, token = accounts.create_token("bench", Scope.WRITE)
         db.session.commit()
-    port = _free_port()
+    port = free_port()
     environment = {
         **os.environ,
         "DATABASE_URL": cluster.url(name),
@@ -103,11 +103,6 @@ def other(address: str) -> Desk:
     except (OSError, ValueError, KeyError):
         raise SystemExit(f"bench: {desk.url}/api/tickets/stats/ does not tell how many tickets there are.") from None
     return replace(desk, tickets=total)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _await_ready(port: int, server: "subprocess.Popen[bytes]") -> None:
