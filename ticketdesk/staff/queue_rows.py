@@ -38,7 +38,7 @@ def drawn(
     place_of = places(**{"from": came_from})
     rows = []
     for ticket in tickets:
-        moment = ticket.updated_at if sort.field == "updated_at" else ticket.created_at
+        moment: datetime = getattr(ticket, sort.moment)
         # What a row does not show need not be kept with it, and what it is kept by has to be hashable.
         shown = ticket._replace(description=ticket.description[:DESCRIPTION_SHOWN], tags=tuple(ticket.tags))
         rows.append(

@@ -280,7 +280,7 @@ def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Po
 
 def _listed(wanted: Filter, most: int, *, behind_position: bool) -> AnySelect:
     """The first rows of a list, or of one group of it, behind the position."""
-    moment = Ticket.created_at if wanted.sort.moment == "created_at" else Ticket.updated_at
+    moment = getattr(Ticket, wanted.sort.moment)
     limit = reading.at_most(most)
 
     def ordered(statement: AnySelect, moment: Any, ticket_id: Any, *leading: Any) -> AnySelect:
