@@ -71,7 +71,7 @@ def canned_replies_for(staff: Staff) -> Sequence[CannedReply]:
     """The canned replies that somebody can use, by title."""
     return db.session.scalars(
         select(CannedReply)
-        .where(visible_to(CannedReply.owner_id, staff))
+        .where(visible_to(CannedReply.owner_id, staff.id))
         .order_by(func.lower(CannedReply.title), CannedReply.id)
     ).all()
 

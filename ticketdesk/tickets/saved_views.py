@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
-from sqlalchemy import BigInteger, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, BindParameter, bindparam, func, select, update
 
 from ticketdesk import reading
 from ticketdesk.core.errors import Conflict, FieldFault, Forbidden, Invalid, NotFound
@@ -16,7 +16,7 @@ from ticketdesk.models.desk_work import VIEW_NAME_MAX
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.rules import Checker
-from ticketdesk.tickets.sharing import check_may_change
+from ticketdesk.tickets.sharing import check_may_change, visible_to
 from ticketdesk.tickets.workflow import ACTIVE
 
 # Each view is counted whenever the side bar is drawn.
@@ -180,10 +180,10 @@ def move_view(view: View, by: Staff, *, up: bool) -> None:
 
 @cache
 def _visible() -> reading.Statement:
-    staff_id = bindparam("staff_id", None, type_=BigInteger)
+    staff_id: BindParameter[int | None] = bindparam("staff_id", None, type_=BigInteger)
     return reading.compiled(
         select(SavedView.id, SavedView.owner_id, SavedView.made_by_id, SavedView.name, SavedView.filter)
-        .where(or_(SavedView.owner_id.is_(None), SavedView.owner_id == staff_id))
+        .where(visible_to(SavedView.owner_id, staff_id))
         .order_by(SavedView.owner_id.nulls_first(), SavedView.position, SavedView.id)
     )
 

@@ -1,15 +1,17 @@
 """Who may change what staff keep for themselves or share with all: canned replies and saved views."""
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import BindParameter, ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ticketdesk.core.errors import Forbidden, NotFound
 from ticketdesk.models import Role, Staff
 
 
-def visible_to(owner_id: InstrumentedAttribute[int | None], staff: Staff) -> ColumnElement[bool]:
+def visible_to(
+    owner_id: InstrumentedAttribute[int | None], staff_id: int | BindParameter[int | None]
+) -> ColumnElement[bool]:
     """The condition that a row is shared or the person's own."""
-    return or_(owner_id.is_(None), owner_id == staff.id)
+    return or_(owner_id.is_(None), owner_id == staff_id)
 
 
 def check_may_change(owner_id: int | None, staff: Staff) -> None:
