@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import select
 import socket
 import sys
 import time
@@ -17,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from config import ConfigError, load
 
@@ -31,16 +32,31 @@ bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{set
 
 
 class Sharing(ThreadWorker):  # type: ignore[misc]  # It has no types.
-    """Leaves a new connection to a worker that has fewer.
+    """Leaves a new connection to a worker that has fewer, and the next request of a connection to the same thread.
 
-    Of workers that are woken for one, the first takes it, and a proxy or a program that opens several at once
-    and keeps them would have them all with one worker, at half the speed of two.
+    Of workers that are woken for a connection, the first takes it, and a proxy or a program that opens several at
+    once and keeps them would have them all with one worker, at half the speed of two. And a connection that goes
+    back to the main thread after each request, to be given to a thread for the next, costs as much as a short answer.
     """
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, after a wait that is the longer the more there are; by then another may have it."""
         time.sleep(min(self.nr_conns * 50e-6, 500e-6))
         super().accept(listener)
+
+    def handle(self, conn: TConn) -> object:
+        """Answer what the connection asks, and what it asks within 2 ms after, unless others wait for the thread."""
+        kept: object = super().handle(conn)
+        while kept is True and self.alive and self.tpool._work_queue.empty() and _asks_again(conn):
+            kept = super().handle(conn)
+        return kept
+
+
+def _asks_again(conn: TConn) -> bool:
+    """Whether there is another request; one that came together with the last is found by the main thread."""
+    poll = select.poll()
+    poll.register(conn.sock, select.POLLIN)
+    return bool(poll.poll(2))
 
 
 worker_class = Sharing

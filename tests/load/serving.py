@@ -79,9 +79,8 @@ class Desk:
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Desk]:
     """Serve a database that has its schema, until the end."""
     port = free_port()
-    environ = environment(
-        database_url, HOST="127.0.0.1", PORT=str(port), WEB_WORKERS=str(WORKERS), WEB_THREADS="8", **settings
-    )
+    web = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_WORKERS": str(WORKERS), "WEB_THREADS": "8"}
+    environ = environment(database_url, **(web | settings))
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
     worker = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
     with (folder / "desk.log").open("wb") as log:
