@@ -7,15 +7,17 @@ sent in autocommit in a single round trip, and comes back as the driver made it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, literal, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import make_transient_to_detached
 
-from ticketdesk.extensions import db
+from ticketdesk.extensions import Base, db
 
 Row = tuple[Any, ...]
+Model = TypeVar("Model", bound=Base)
 
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
@@ -94,6 +96,13 @@ def fetch(driver: "psycopg.Connection[Row]", statement: Statement, values: Mappi
     except psycopg.Error as error:
         # As SQLAlchemy tells it, so that what handles errors needs to know one kind.
         raise DBAPIError.instance(statement.sql.decode(), None, error, psycopg.Error, dialect=_DIALECT) from error
+
+
+def stored(model: type[Model], columns: Mapping[str, Any]) -> Model:
+    """The entity that has these columns in the database, as if a session had loaded it and let it go."""
+    entity = model(**columns)
+    make_transient_to_detached(entity)
+    return entity
 
 
 def _held(engine: Engine) -> Connection | None:

@@ -11,7 +11,6 @@ from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import BigInteger, bindparam, exists, func, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import make_transient_to_detached
 
 from ticketdesk import reading
 from ticketdesk.accounts.passwords import hash_password, verify_password
@@ -158,9 +157,7 @@ def glance(staff_id: int) -> Staff | None:
     So it is no part of the session, and equal to the session's own object by its id alone.
     """
     for row in reading.rows(_account(), staff_id=staff_id):
-        staff = Staff(**dict(zip(Staff.__table__.columns.keys(), row, strict=True)))
-        make_transient_to_detached(staff)
-        return staff
+        return reading.stored(Staff, dict(zip(Staff.__table__.columns.keys(), row, strict=True)))
     return None
 
 
