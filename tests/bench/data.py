@@ -1,4 +1,4 @@
-"""A desk of any size, the same in every run: texts with the word frequencies of language, over three years."""
+"""A desk of any size, the same in every run of a day: texts with the word frequencies of language, over three years."""
 
 import itertools
 import random
@@ -14,7 +14,8 @@ from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.models.ticket import FIRST_ID
 
 SEED = 20_261
-END = datetime(2026, 11, 1, tzinfo=UTC)
+# Up to today, because a desk whose last ticket is long ago is another one.
+END = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 SPAN = timedelta(days=3 * 365)
 WORDS = 30_000
 TEXTS = 20_000

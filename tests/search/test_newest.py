@@ -17,13 +17,15 @@ from ticketdesk.search.tsquery import parse
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TICKETS = 240
+LAST = START.toordinal()
 WORDS = ("printer", "printers", "paper", "jam", "toner", "office", "off")
 
-SMALL = Frequencies(tickets=TICKETS, per_day=1, lexemes=(), shares=(), rare=0.001)
+SMALL = Frequencies(tickets=TICKETS, days=(), until=(), lexemes=(), shares=(), rare=0.001)
 # What a desk with a million tickets would know, so that all ways are taken.
 LARGE = Frequencies(
     tickets=1_000_000,
-    per_day=100,
+    days=range(LAST - 9_999, LAST + 1),
+    until=range(100, 1_000_100, 100),
     lexemes=("off", "office", "paper", *(f"print{number:02}" for number in range(50)), "printer", "printers", "toner"),
     shares=(0.02, 0.2, 0.01, *[0.002] * 50, 0.3, 0.1, 0.0001),
     rare=0.00005,
@@ -108,16 +110,43 @@ def test_every_way_leads_to_the_same_tickets(desk: Flask, known: Frequencies, mo
 
 
 @pytest.mark.parametrize(
+    ("tickets", "before", "days"),
+    [
+        (5, None, 0),
+        (10, None, 0),
+        (11, None, 30),
+        (60, None, 30),
+        (61, None, 31),
+        (100, None, 31),
+        (101, None, None),
+        (1, datetime(2026, 1, 1, tzinfo=UTC), 0),
+        (51, datetime(2025, 12, 31, 23, tzinfo=UTC), 1),
+        (1, datetime(2025, 12, 15, tzinfo=UTC), 0),
+        (51, datetime(2025, 12, 15, tzinfo=UTC), 1),
+        (1, datetime(2025, 11, 1, tzinfo=UTC), None),
+        (41, datetime(2025, 12, 1, tzinfo=UTC), None),
+    ],
+)
+def test_days_with_tickets_are_counted_and_the_others_passed(
+    tickets: int, before: datetime | None, days: int | None
+) -> None:
+    closed_in_december = Frequencies(
+        tickets=100, days=(LAST - 31, LAST - 30, LAST), until=(40, 90, 100), lexemes=(), shares=(), rare=0.001
+    )
+    assert closed_in_december.days_with(tickets, before) == days
+
+
+@pytest.mark.parametrize(
     ("query", "ways"),
     [
         ("toner.", ["'toner' all"]),
-        ("office", ["'office' 4", "'office' 20", "'office' 100", "'office' all"]),
-        ("paper", ["'paper' 75", "'paper' 375", "'paper' all"]),
-        ("off", ["('off') | ('office') 4", "('off') | ('office') 20", "('off') | ('office') 100"]),
+        ("office", ["'office' 3", "'office' 18", "'office' 93", "'office' all"]),
+        ("paper", ["'paper' 74", "'paper' 374", "'paper' all"]),
+        ("off", ["('off') | ('office') 3", "('off') | ('office') 17", "('off') | ('office') 86"]),
         ("rarely", ["'rarely':* all"]),
-        ("office -paper", ["'office' 4", "'office' 20", "'office' 100", "'office' all"]),
-        ("paper pr", ["'paper' 175", "'paper' all"]),
-        ("pr", ["walk 10000", "'pr':* 2", "'pr':* 10", "'pr':* 50"]),
+        ("office -paper", ["'office' 3", "'office' 18", "'office' 94", "'office' all"]),
+        ("paper pr", ["'paper' 174", "'paper' all"]),
+        ("pr", ["walk 10000", "'pr':* 1", "'pr':* 8", "'pr':* 43"]),
         ("-office", ["walk None"]),
     ],
 )
@@ -126,7 +155,7 @@ def test_the_ways_follow_from_how_common_words_are(app: Flask, query: str, ways:
     assert asked is not None
     taken = [
         f"{step.indexed} {step.days or 'all'}" if step.indexed else f"walk {step.walked}"
-        for step in newest.steps(asked.words, LARGE, 50)
+        for step in newest.steps(asked.words, LARGE, 50, before=None)
     ]
     assert taken[: len(ways)] == ways
 

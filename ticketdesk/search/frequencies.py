@@ -1,11 +1,14 @@
-"""How common words are, by the statistics that PostgreSQL keeps of the search index."""
+"""How common words are, by the statistics that PostgreSQL keeps of the search index, and when tickets came."""
 
 import sys
 import time
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import accumulate
 from math import prod
 
 from ticketdesk import reading
@@ -21,8 +24,7 @@ _FOLLOW = 0.05
 _STATISTICS = Statement(
     b"""
     SELECT greatest(reltuples, 0) AS tickets, most_common_elems::text::text[] AS lexemes,
-        most_common_elem_freqs AS shares,
-        (SELECT extract(epoch FROM max(created_at) - min(created_at)) / 86400 FROM ticket WHERE gone_at IS NULL) AS days
+        most_common_elem_freqs AS shares
     FROM pg_class LEFT JOIN pg_stats
         ON schemaname = current_schema() AND tablename = 'ticket' AND attname = 'search_vector'
     WHERE oid = 'ticket'::regclass
@@ -30,19 +32,35 @@ _STATISTICS = Statement(
     {},
     plan_for_values=False,
 )
+# Without what the counters have not folded in yet, which are the latest few.
+_DAYS = Statement(b"SELECT day, tickets FROM ticket_day WHERE tickets > 0 ORDER BY day", {}, plan_for_values=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """How many tickets there are, how many come a day, and the share of them that has each of the common words."""
+    """How many tickets there are, when they came, and the share of them that has each of the common words."""
 
     tickets: float
-    per_day: float
+    days: Sequence[int]
+    """On which tickets came, in UTC and as `date.toordinal` numbers them."""
+    until: Sequence[int]
+    """How many had come when each of these days was over."""
     lexemes: tuple[str, ...]
     """In their order."""
     shares: tuple[float, ...]
     rare: float
     """The share of a word that is not among them."""
+
+    def days_with(self, tickets: float, before: datetime | None) -> int | None:
+        """How many days to go back from the latest, or from a moment, to pass so many tickets; None if there are fewer.
+
+        Counted and not reckoned from what comes a day: a desk grows, and is closed over the holidays.
+        """
+        last = len(self.days) if before is None else bisect_right(self.days, before.astimezone(UTC).toordinal())
+        if last == 0 or self.until[last - 1] < tickets:
+            return None
+        first = bisect_right(self.until, self.until[last - 1] - tickets, hi=last - 1)
+        return self.days[last - 1] - self.days[first]
 
     def share(self, node: Node) -> float:
         """The share of tickets that a query finds, were its words spread over them independently of each other."""
@@ -86,12 +104,14 @@ def current() -> Frequencies:
 
 @lru_cache(maxsize=4)
 def _read(_database: str, _minute: int) -> Frequencies:
-    [(tickets, lexemes, shares, days)] = reading.rows(_STATISTICS)
+    [(tickets, lexemes, shares)] = reading.rows(_STATISTICS)
+    days = reading.rows(_DAYS)
     # Behind the shares of the lexemes stand the least and the greatest of them.
     common = sorted(zip(lexemes or (), shares or (), strict=False))
     return Frequencies(
         tickets=tickets,
-        per_day=tickets / max(float(days or 0), 1.0),
+        days=array("q", (day.toordinal() for day, _ in days)),
+        until=array("q", accumulate(count for _, count in days)),
         lexemes=tuple(lexeme for lexeme, _ in common),
         shares=tuple(share for _, share in common),
         rare=min((share for _, share in common), default=2 * _UNKNOWN) / 2,

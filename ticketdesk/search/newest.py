@@ -38,7 +38,7 @@ _WALK_MOST = 10_000
 # So few matches are not worth a look at stretches of time, nor are more days than these.
 _FEW = 1_000
 _DAYS_MOST = 448
-# Words are not spread evenly, so a page is looked for in more days than it should take, and then in many more.
+# Words are not spread evenly, so a page is looked for among more tickets than it should take, and then many more.
 _RESERVE, _LONGER = 1.5, 5
 
 
@@ -72,7 +72,7 @@ def attempts(query: Node, *, behind: tuple[datetime, int] | None, most: int) -> 
     They are to be tried one after the other until one gives as many; the last gives all there are.
     """
     moment, ticket_id = behind or (None, None)
-    for step in steps(query, frequencies.current(), most):
+    for step in steps(query, frequencies.current(), most, before=moment):
         unit = next((place for place, days in enumerate(STRETCHES) if (step.days or 0) <= 7 * days), len(STRETCHES) - 1)
         values = {
             "compared": str(step.compared),
@@ -97,8 +97,8 @@ def _found(shape: Shape) -> Statement:
     return reading.compiled(select(ids(shape).c.id))
 
 
-def steps(query: Node, known: Frequencies, most: int) -> Iterator[Step]:
-    """What to try one after the other until a page is full; the last finds all there is."""
+def steps(query: Node, known: Frequencies, most: int, *, before: datetime | None) -> Iterator[Step]:
+    """What to try one after the other until a page of what is before a moment is full; the last finds all there is."""
     too_common = None
     beginning = next((word for word in words(query) if word.beginning), None)
     if beginning and known.share(beginning) * known.tickets > _GATHERED_MOST:
@@ -116,10 +116,11 @@ def steps(query: Node, known: Frequencies, most: int) -> Iterator[Step]:
         yield Step(query, None, walked=_WALK_MOST)
         indexed = query
     if known.most(indexed) * known.tickets > _FEW:
-        days = ceil(_RESERVE * most / max(known.share(query) * known.per_day, 1e-9))
-        while days <= _DAYS_MOST:
-            yield Step(query, indexed, days)
-            days *= _LONGER
+        passed, tried = _RESERVE * most / max(known.share(query), 1e-9), -1
+        while (days := known.days_with(passed, before)) is not None and days <= _DAYS_MOST:
+            if days > tried:
+                yield Step(query, indexed, days)
+            passed, tried = passed * _LONGER, days
     yield Step(query, indexed)
 
 
