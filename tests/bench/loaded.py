@@ -27,7 +27,7 @@ from tests.processes.watch import free_port, listens, until
 from ticketdesk.ai.remote import CALLS_MAX
 
 READS = ("list, first page", "filtered, open and high", "search, common word")
-CONNECTIONS, WRITERS = 4, 8
+CONNECTIONS, WRITERS = 8, 8
 # How many times their quiet p99 reads may take.
 WHILE_WRITING, WHILE_HANGING = 3.0, 2.0
 WEB_WORKERS = 2
