@@ -145,7 +145,8 @@ class Ticket(Base):
         Index("ix_ticket_requester", text("lower(requester_email)"), "created_at", "id", postgresql_where=_PRESENT),
         Index("ix_ticket_assignee", "assignee_id", "status", "created_at", "id", postgresql_where=_PRESENT),
         Index("ix_ticket_assignee_updated", "assignee_id", "status", "updated_at", "id", postgresql_where=_PRESENT),
-        Index("ix_ticket_tags", "tags", postgresql_using="gin"),
+        # What is not sorted into such an index yet is read by each search, so it is kept short (in kB) or not at all.
+        Index("ix_ticket_tags", "tags", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index(
             "ix_ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL AND gone_at IS NULL")
         ),
@@ -162,7 +163,13 @@ class Ticket(Base):
         Index(
             "ix_ticket_rated", "rated_at", "rating", postgresql_where=text("rated_at IS NOT NULL AND gone_at IS NULL")
         ),
-        Index("ix_ticket_search", "search_vector", text("ticketdesk_stretches(created_at)"), postgresql_using="gin"),
+        Index(
+            "ix_ticket_search",
+            "search_vector",
+            text("ticketdesk_stretches(created_at)"),
+            postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": 256},
+        ),
         Index(
             "ix_ticket_trash",
             "gone_at",
