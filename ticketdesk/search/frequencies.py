@@ -33,7 +33,7 @@ _STATISTICS = Statement(
     plan_for_values=False,
 )
 # Without what the counters have not folded in yet, which are the latest few.
-_DAYS = Statement(b"SELECT day, tickets FROM ticket_day WHERE tickets > 0 ORDER BY day", {}, plan_for_values=False)
+_DAYS = Statement(b"SELECT day, tickets FROM ticket_day WHERE tickets > 0", {}, plan_for_values=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def current() -> Frequencies:
 @lru_cache(maxsize=4)
 def _read(_database: str, _minute: int) -> Frequencies:
     [(tickets, lexemes, shares)] = reading.rows(_STATISTICS)
-    days = reading.rows(_DAYS)
+    days = sorted(reading.rows(_DAYS))
     # Behind the shares of the lexemes stand the least and the greatest of them.
     common = sorted(zip(lexemes or (), shares or (), strict=False))
     return Frequencies(
