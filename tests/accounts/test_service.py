@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from tests.factories import PASSWORD, make_staff
@@ -11,7 +12,7 @@ from ticketdesk.accounts.passwords import PASSWORD_MAX, hash_password, verify_pa
 from ticketdesk.core import clock
 from ticketdesk.core.errors import Forbidden, Invalid, Unauthenticated
 from ticketdesk.extensions import db
-from ticketdesk.models import Role, Scope, Staff
+from ticketdesk.models import ApiToken, Role, Scope, Staff
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -90,10 +91,22 @@ def test_a_token_is_found_by_its_secret_alone_and_only_until_it_is_revoked(app: 
         accounts.token_holder(secret)
 
 
-def test_the_use_of_a_token_is_noted_once_an_hour() -> None:
-    token, secret = accounts.create_token("Shop", Scope.READ)
+def test_a_token_that_another_process_revoked_is_refused_a_second_later(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, secret = accounts.create_token("Shop", Scope.READ)
+    accounts.token_holder(secret)
+    db.session.execute(sa.update(ApiToken).values(revoked_at=clock.now()))
+    later = clock.now() + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    with pytest.raises(Unauthenticated):
+        accounts.token_holder(secret)
+
+
+def test_the_use_of_a_token_is_noted_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, secret = accounts.create_token("Shop", Scope.READ)
     assert accounts.note_token_use(accounts.token_holder(secret))
     assert not accounts.note_token_use(accounts.token_holder(secret))
-    token.used_at = clock.now() - timedelta(minutes=61)
-    db.session.flush()
+    later = clock.now() + timedelta(minutes=61)
+    monkeypatch.setattr(clock, "now", lambda: later)
     assert accounts.note_token_use(accounts.token_holder(secret))

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from flask import current_app
@@ -141,8 +141,9 @@ def create_token(name: str, scope: Scope, created_by: Staff | None = None) -> tu
 
 
 def revoke_token(token: ApiToken) -> None:
-    """Make a token useless at once; doing it again changes nothing."""
+    """Make a token useless: for this process at once, for others within a second. Doing it again changes nothing."""
     token.revoked_at = token.revoked_at or clock.now()
+    _known.cache_clear()
 
 
 @cache
@@ -178,16 +179,22 @@ def _holder() -> reading.Statement:
     )
 
 
+@lru_cache(maxsize=1024)
+def _known(token_hash: str, _second: int) -> Holder:
+    """Who holds a valid token; read once a second, because looking for it takes a fifth of what a list takes."""
+    found = reading.rows(_holder(), token_hash=token_hash)
+    if not found:
+        raise Unauthenticated("This token is not valid; make one in the console under API tokens.")
+    return Holder._make(found[0])
+
+
 def token_holder(secret: str) -> Holder:
-    """Who holds the token with this secret; asked for each request, so that a revoked one stops at once.
+    """Who holds the token with this secret, or held it within the last second.
 
     Raises:
         Unauthenticated: there is no such token, or it was revoked.
     """
-    found = reading.rows(_holder(), token_hash=digest(secret))
-    if not found:
-        raise Unauthenticated("This token is not valid; make one in the console under API tokens.")
-    return Holder._make(found[0])
+    return _known(digest(secret), int(clock.now().timestamp()))
 
 
 def note_token_use(holder: Holder) -> bool:
@@ -196,6 +203,7 @@ def note_token_use(holder: Holder) -> bool:
     if holder.used_at is not None and moment - holder.used_at < timedelta(hours=1):
         return False
     db.session.execute(update(ApiToken).where(ApiToken.id == holder.id).values(used_at=moment))
+    _known.cache_clear()
     return True
 
 
