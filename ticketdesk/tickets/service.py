@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import BigInteger, bindparam, func, insert, select
 
 from ticketdesk import events
 from ticketdesk.ai import record
@@ -37,6 +37,13 @@ _OPEN = events.with_event(
     insert(Ticket)
     .values({name: bindparam(f"new_{name}") for name in _TYPED + _SETTLED})
     .returning(*(Ticket.__table__.c[name] for name in _STORED))
+)
+
+_LOCKED = (
+    select(Ticket)
+    .where(Ticket.id == bindparam("locked_id", type_=BigInteger))
+    .with_for_update()
+    .execution_options(populate_existing=True)
 )
 
 _CHOSEN_BY = {ActorKind.CUSTOMER: SetBy.CUSTOMER, ActorKind.STAFF: SetBy.STAFF, ActorKind.TOKEN: SetBy.API}
@@ -147,9 +154,7 @@ def locked(ticket_id: int) -> Ticket:
     """
     if not 0 < ticket_id <= BIGINT_MAX:
         raise NotFound("There is no such ticket.")
-    ticket = db.session.scalar(
-        select(Ticket).where(Ticket.id == ticket_id).with_for_update().execution_options(populate_existing=True)
-    )
+    ticket = db.session.scalar(_LOCKED, {"locked_id": ticket_id})
     if ticket is None:
         raise NotFound("There is no such ticket.")
     if ticket.merged_into_id is not None:
