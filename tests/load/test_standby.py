@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 
 import flask_migrate
@@ -16,8 +17,10 @@ from tests.factories import make_token
 from tests.load.pair import Server, pair, synchronize, url
 from tests.load.serving import UNANSWERED, Crowd, do_a_job, flask, serving
 from tests.processes.watch import until
-from ticketdesk import create_app
+from ticketdesk import create_app, replica
 from ticketdesk.models import Role, Scope
+from ticketdesk.tickets import queries, stats
+from ticketdesk.tickets.filter import Filter
 
 pytestmark = pytest.mark.processes
 
@@ -77,6 +80,16 @@ def views(client: FlaskClient, headers: dict[str, str] | None = None) -> tuple[i
     return len(listed), len(found), figures["total_tickets"]
 
 
+def counts(app: Flask, reader: str | None) -> tuple[list[int], int]:
+    """How many tickets the side bar counts, and how many the chart of the dashboard has, for somebody who reads."""
+    with app.app_context():
+        token = replica.reader.set(reader)
+        try:
+            return queries.counts([Filter()], most=10), sum(stats.created_by_day(date(2026, 1, 1)).values())
+        finally:
+            replica.reader.reset(token)
+
+
 def test_lists_come_from_the_standby_and_nobody_misses_what_they_wrote(servers: tuple[Server, Server]) -> None:
     primary, standby = servers
     with desks(servers, 2, lag="3600") as (here, there):
@@ -89,6 +102,8 @@ def test_lists_come_from_the_standby_and_nobody_misses_what_they_wrote(servers: 
             assert here.test_client().post("/api/tickets/", json=TICKET, headers=writer).status_code == 201
             assert views(there.test_client(), writer) == (1, 1, 1), "One's own write is seen in every process."
             assert views(there.test_client(), other) == (0, 0, 0), "This was to come from the standby."
+            assert counts(there, "somebody") == ([0], 0), "So was this."
+            assert counts(there, None) == ([1], 1)
 
             elsewhere = there.test_client()
             cookie = agent.get_cookie("ticketdesk")
