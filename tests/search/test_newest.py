@@ -8,6 +8,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.factories import make_ticket
 from ticketdesk import reading
 from ticketdesk.extensions import db
 from ticketdesk.search import frequencies, newest
@@ -107,6 +108,15 @@ def test_every_way_leads_to_the_same_tickets(desk: Flask, known: Frequencies, mo
         assert found(query, behind, most) == expected(query, behind, most)
 
     check()
+
+
+def test_new_words_do_not_wait_for_long_to_be_in_the_index(app: Flask) -> None:
+    waiting = sa.text("SELECT gin_clean_pending_list('ix_ticket_search')")
+    make_ticket("The zebra does not print")
+    assert db.session.scalar(waiting), "They wait at first."
+    make_ticket("The okapi does not print")
+    newest.sort_in(timestamp=0)
+    assert not db.session.scalar(waiting)
 
 
 @pytest.mark.parametrize(

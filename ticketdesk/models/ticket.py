@@ -168,7 +168,7 @@ class Ticket(Base):
             "search_vector",
             text("ticketdesk_stretches(created_at)"),
             postgresql_using="gin",
-            postgresql_with={"gin_pending_list_limit": 256},
+            postgresql_with={"gin_pending_list_limit": 1024},
         ),
         Index(
             "ix_ticket_trash",

@@ -21,6 +21,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Subquery, select, text
 
 from ticketdesk import reading
+from ticketdesk.extensions import db
+from ticketdesk.jobs.queue import queue, task
 from ticketdesk.reading import Statement
 from ticketdesk.search import frequencies
 from ticketdesk.search.frequencies import Frequencies
@@ -85,6 +87,13 @@ def attempts(query: Node, *, behind: tuple[datetime, int] | None, most: int) -> 
             "most": most,
         }
         yield Shape(step.indexed is None, step.days is not None, behind is not None), values
+
+
+@queue.periodic(cron="* * * * *")
+@task("search.sort_in")
+def sort_in(timestamp: int) -> None:
+    """Sort new words into the index, so that neither a search reads them apart nor a customer's request does this."""
+    db.session.execute(text("SELECT gin_clean_pending_list('ix_ticket_search')"))
 
 
 def finds(query: Node) -> bool:
