@@ -4,12 +4,13 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from http.client import HTTPResponse
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import cloned
 from tests.load.serving import Desk, serving
 from tests.processes.watch import PATIENCE
+from ticketdesk import embedded
 
 pytestmark = pytest.mark.processes
 
@@ -17,10 +18,15 @@ ASK = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 THREADS = 2
 
 
-@pytest.fixture
-def desk(committed_url: str, tmp_path: Path) -> Iterator[Desk]:
+@pytest.fixture(scope="module")
+def desk(
+    cluster: embedded.Cluster, template: str, worker_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
     """A desk with one web process of two threads."""
-    with serving(committed_url, tmp_path, WEB_WORKERS="1", WEB_THREADS=str(THREADS)) as desk:
+    with (
+        cloned(cluster, template, f"connections_{worker_id}") as url,
+        serving(url, tmp_path_factory.mktemp("desk"), WEB_WORKERS="1", WEB_THREADS=str(THREADS)) as desk,
+    ):
         yield desk
 
 
