@@ -21,7 +21,6 @@ from tests.bench.progress import Progress
 from tests.bench.scenarios import SCENARIOS, NotMeasurableError, Scenario
 
 FULL, QUICK = (1_000, 100_000, 1_000_000), (1_000, 100_000)
-CONNECTIONS = 8
 
 
 def main() -> None:
@@ -68,8 +67,8 @@ def _measure(
         except NotMeasurableError as error:
             progress.say(f"{scenario.name} · {desk.name}: not measured, because {error}", stage=True)
             continue
-        wrk.drive(desk, requests, connections=CONNECTIONS, seconds=1)
-        many = wrk.drive(desk, requests, connections=CONNECTIONS, seconds=seconds)
+        wrk.drive(desk, requests, connections=wrk.CONNECTIONS, seconds=1)
+        many = wrk.drive(desk, requests, connections=wrk.CONNECTIONS, seconds=seconds)
         one = wrk.drive(desk, requests, connections=1, seconds=seconds / 2)
         row["servers"][desk.name] = {
             "requests_a_second": round(many.a_second, 1),
@@ -87,8 +86,8 @@ def _print(
     rows: list[dict[str, Any]], ours: list[Desk], others: list[Desk], memory: dict[str, tuple[float, float]]
 ) -> None:
     hello = next((row for row in rows if row["scenario"].startswith("hello")), None)
-    print(f"\n{CONNECTIONS} connections; times in ms. “alone” is the p50 at one connection, “floor” its SQL by pgbench")
-    print("plus the web server's answer to a request without SQL.\n")
+    print(f"\n{wrk.CONNECTIONS} connections; times in ms. “alone” is the p50 at one connection, “floor” its SQL by")
+    print("pgbench plus the web server's answer to a request without SQL.\n")
     print(f"{'':<34}{'server':<24}{'req/s':>9}{'p50':>9}{'p99':>9}{'alone':>9}{'floor':>9}{'× floor':>9}")
     for row in rows:
         first = row["scenario"]

@@ -27,7 +27,6 @@ from tests.processes.watch import free_port, listens, until
 from ticketdesk.ai.remote import CALLS_MAX
 
 READS = ("list, first page", "filtered, open and high", "search, common word")
-CONNECTIONS, WRITERS = 8, 8
 # How many times their quiet p99 reads may take.
 WHILE_WRITING, WHILE_HANGING = 3.0, 2.0
 WEB_WORKERS = 2
@@ -57,7 +56,7 @@ def measure(desk: Desk, seconds: float, progress: Progress) -> list[Loaded]:
         writes = named["create"].make(desk)
 
         def write(writes: Any = writes, writing: list[wrk.Result] = writing) -> None:
-            writing.append(wrk.drive(desk, writes, connections=WRITERS, seconds=seconds + 2 * WARM_UP))
+            writing.append(wrk.drive(desk, writes, connections=wrk.CONNECTIONS, seconds=seconds + 2 * WARM_UP))
 
         writer = threading.Thread(target=write)
         writer.start()
@@ -104,8 +103,8 @@ def _served(desk: Desk, engine: str) -> Iterator[Desk]:
 
 
 def _p99(desk: Desk, requests: Any, seconds: float) -> float:
-    wrk.drive(desk, requests, connections=CONNECTIONS, seconds=WARM_UP)
-    return wrk.drive(desk, requests, connections=CONNECTIONS, seconds=seconds).p99
+    wrk.drive(desk, requests, connections=wrk.CONNECTIONS, seconds=WARM_UP)
+    return wrk.drive(desk, requests, connections=wrk.CONNECTIONS, seconds=seconds).p99
 
 
 @contextlib.contextmanager
@@ -139,7 +138,7 @@ def _call(desk: Desk, enough: threading.Event) -> None:
 
 def show(rows: list[Loaded]) -> None:
     """Print the table."""
-    print(f"\np99 in ms at {CONNECTIONS} connections, quietly and under load ({WRITERS} connections writing)\n")
+    print(f"\np99 in ms at {wrk.CONNECTIONS} connections, quietly and while as many write\n")
     print(f"{'':<34}{'quiet':>9}{'loaded':>9}{'ratio':>9}{'writes/s':>11}")
     for row in rows:
         ratio = row.loaded / row.quiet if row.quiet else float("inf")

@@ -11,6 +11,9 @@ from pathlib import Path
 from tests.bench.desk import Desk
 from tests.bench.scenarios import Requests
 
+CONNECTIONS = 8
+"""So many send at once: the table's requests, and under load the reads as well as the writes."""
+
 # Every thread sends the requests in turns, each from its own place, and the end is told as JSON.
 SCRIPT = """
 local requests = {}
