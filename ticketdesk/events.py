@@ -70,8 +70,7 @@ def make_with_event(
 
 
 def _said(kind: EventKind, actor: Actor, data: Mapping[str, Any]) -> dict[str, Any]:
-    who = {"actor_kind": actor.kind, "actor_id": actor.id, "actor_label": actor.label}
-    return {"kind": kind, **who, "data": data}
+    return dict(zip(_SAID, (kind, actor.kind, actor.id, actor.label, dict(data)), strict=True))
 
 
 def record_many(kind: EventKind, data: Mapping[int, Mapping[str, Any]], actor: Actor) -> Sequence[Event]:
@@ -79,8 +78,7 @@ def record_many(kind: EventKind, data: Mapping[int, Mapping[str, Any]], actor: A
 
     ``data`` is each event's own by the ticket's id.
     """
-    by = {"kind": kind, "actor_kind": actor.kind, "actor_id": actor.id, "actor_label": actor.label}
-    rows = [{"ticket_id": ticket_id, "data": dict(said), **by} for ticket_id, said in data.items()]
+    rows = [_said(kind, actor, said) | {"ticket_id": ticket_id} for ticket_id, said in data.items()]
     events = db.session.scalars(insert(Event).returning(Event, sort_by_parameter_order=True), rows).all()
     for reaction in _follows_many.get(kind, ()):
         reaction(events)

@@ -135,7 +135,8 @@ def create_ticket(
         new.priority, suggestion.priority if suggestion else None, DEFAULT_PRIORITY, actor, suggestion, seen
     )
     settled = dict(zip(_SETTLED, (category, category_set_by, priority, priority_set_by), strict=True))
-    given = {f"new_{name}": getattr(new, name) for name in _TYPED} | {f"new_{name}": settled[name] for name in settled}
+    typed = {name: getattr(new, name) for name in _TYPED}
+    given = {f"new_{name}": value for name, value in (typed | settled).items()}
     abstained = suggestion is not None and suggestion.abstained
     row, event = events.make_with_event(_OPEN, given, EventKind.CREATED, actor, **settled, abstained=abstained)
     ticket = stored(Ticket, {name: getattr(row, name) for name in _STORED})
