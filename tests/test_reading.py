@@ -69,3 +69,32 @@ def test_a_statement_over_its_time_is_told_and_leaves_a_usable_connection(plain_
             reading.rows(reading.compiled(sa.select(sa.func.pg_sleep(5))))
         assert reading.rows(PID) == [(pid,)]
         db.engine.dispose()
+
+
+def prepared(statement: reading.Statement) -> bool:
+    """Whether the connection at hand has the statement prepared."""
+    found = sa.text("SELECT count(*) FROM pg_prepared_statements WHERE statement = :sql")
+    return bool(db.session.scalar(found, {"sql": statement.sql.decode()}))
+
+
+def test_a_page_that_only_read_leaves_the_statements_prepared(plain_app: Flask) -> None:
+    with plain_app.app_context():
+        db.engine.dispose()
+        for _ in range(8):
+            reading.rows(PID)
+        assert prepared(PID)
+        db.session.rollback()
+        assert prepared(PID)
+
+
+def test_after_an_error_they_are_prepared_anew(plain_app: Flask) -> None:
+    with plain_app.app_context():
+        db.engine.dispose()
+        for _ in range(8):
+            reading.rows(PID)
+        with pytest.raises(sa.exc.DBAPIError):
+            db.session.execute(sa.text("SELECT 1 / 0"))
+        db.session.rollback()
+        assert not prepared(PID)
+        db.session.rollback()
+        db.engine.dispose()

@@ -30,7 +30,7 @@ from ticketdesk.api import views as api
 from ticketdesk.attachments.policy import Limits
 from ticketdesk.attachments.storage import storage_from
 from ticketdesk.core import logs
-from ticketdesk.extensions import Timeouts, csrf, db, engine_options, limiter, login, set_timeouts
+from ticketdesk.extensions import Timeouts, connect_with_timeouts, csrf, db, engine_options, limiter, login
 from ticketdesk.portal import views as portal
 from ticketdesk.staff import console
 
@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     events.follow(reactions.REACTIONS, reactions.TOGETHER)
 
     db.init_app(app)
-    set_timeouts(_database(app), app)
+    connect_with_timeouts(_database(app), app)
     liveness.watch(_database(app))
     replica.install(app, settings)
     _migrate_later(app)

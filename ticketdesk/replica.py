@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from config import Settings
 from ticketdesk import liveness, reading
-from ticketdesk.extensions import db, engine_options, set_timeouts
+from ticketdesk.extensions import connect_with_timeouts, db, engine_options
 from ticketdesk.reading import Row, Statement
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ class Replica:
     def __init__(self, app: Flask, settings: Settings, url: str) -> None:
         # Where all of its connections are taken, the database is asked rather than waiting for one.
         self._engine = create_engine(url, **engine_options(settings.database_pool) | {"pool_timeout": 0.5})
-        set_timeouts(self._engine, app)
+        connect_with_timeouts(self._engine, app)
         liveness.watch(self._engine)
         self._most_behind = settings.database_read_lag
         self._looking = threading.Lock()

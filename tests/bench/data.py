@@ -1,6 +1,7 @@
 """A desk of any size, the same in every run of a day: texts with the word frequencies of language, over three years."""
 
 import itertools
+import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ TICKET_COLUMNS = (
     "id, title, description, requester_name, requester_email,"
     " category, category_set_by, priority, priority_set_by, status, created_at, updated_at"
 )
-EVENT_COLUMNS = "ticket_id, kind, actor_kind, actor_label, created_at"
+EVENT_COLUMNS = "ticket_id, kind, actor_kind, actor_label, data, created_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,9 @@ def lines(start: int, stop: int, count: int, pool: list[tuple[str, str]]) -> tup
             f"{FIRST_ID + number}\t{title}\t{description} token{number:07}\tAda Lovelace\t{customer}"
             f"\t{category}\tlocal\t{priority}\tlocal\t{status}\t{created}\t{updated}\n"
         )
-        events.append(f"{FIRST_ID + number}\tticket.created\tcustomer\tCustomer\t{created}\n")
+        said = {"category": category, "category_set_by": "local", "priority": priority, "priority_set_by": "local"}
+        data = json.dumps(said | {"abstained": False})
+        events.append(f"{FIRST_ID + number}\tticket.created\tcustomer\tCustomer\t{data}\t{created}\n")
     return "".join(tickets), "".join(events)
 
 

@@ -120,6 +120,11 @@ def _console(path: str) -> Callable[[Desk], Requests]:
     return lambda desk: Requests([path], cookie=_signed_in(desk))
 
 
+def _console_ticket(desk: Desk) -> Requests:
+    choose, ids = random.Random(10), _ids(desk)
+    return Requests([f"/staff/tickets/{choose.choice(ids)}" for _ in range(200)], cookie=_signed_in(desk))
+
+
 SCENARIOS = (
     Scenario("hello (floor of the web server)", _hello, 1.3, only_ours=True),
     Scenario("list, first page", _list(), 1.3),
@@ -139,6 +144,7 @@ SCENARIOS = (
     Scenario("change status", _patch, 1.3),
     Scenario("console, dashboard", _console("/staff/"), 1.2, only_ours=True),
     Scenario("console, queue", _console("/staff/queue/"), 1.5, only_ours=True),
+    Scenario("console, one ticket", _console_ticket, 1.3, only_ours=True),
 )
 
 
