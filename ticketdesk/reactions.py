@@ -1,14 +1,14 @@
 """What follows from what: event kinds and what they set off."""
 
 from ticketdesk.ai import confirmations
-from ticketdesk.events import Reaction, ReactionToMany
+from ticketdesk.events import Happened, Reaction, ReactionToMany
 from ticketdesk.jobs.queue import enqueue
 from ticketdesk.mail import letters
-from ticketdesk.models import Event, EventKind, Ticket
+from ticketdesk.models import EventKind, Ticket
 from ticketdesk.tickets import jobs as ticket_jobs
 
 
-def classify_later(event: Event, ticket: Ticket) -> None:
+def classify_later(event: Happened, ticket: Ticket) -> None:
     """A ticket that no engine has answered about in time is classified by a job; to abstain is to answer."""
     if ticket_jobs.waits_for_engine(ticket) and not event.data["abstained"]:
         enqueue(ticket_jobs.classify, ticket_id=ticket.id)

@@ -1,8 +1,9 @@
-"""The door for reads: one statement, its rows as plain tuples.
+"""The short way to the database: one statement, its rows as plain tuples.
 
 What only reads needs no transaction, no unit of work and no entities, and each
 of them costs a list more than its SQL does. So a hot read is compiled once, is
 sent in autocommit in a single round trip, and comes back as the driver made it.
+What is written with nearly every request goes the same way, in its transaction.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import psycopg
 from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, literal, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.sql.dml import ReturningInsert
 
 from ticketdesk.extensions import Base, db
 
@@ -24,20 +26,22 @@ _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A compiled SELECT with the values it was written with."""
+    """A compiled statement with the values it was written with."""
 
     sql: bytes
     values: Mapping[str, Any]
     plan_for_values: bool
 
 
-def compiled(select: Select[*tuple[Any, ...]], *, plan_for_values: bool = False) -> Statement:
+def compiled(
+    statement: Select[*tuple[Any, ...]] | ReturningInsert[*tuple[Any, ...]], *, plan_for_values: bool = False
+) -> Statement:
     """The statement as it goes to the driver; keep it, because compiling costs more than sending.
 
     ``plan_for_values`` has PostgreSQL plan it anew each time, where a value decides
     which plan is good: one that is not prepared is planned with its values in sight.
     """
-    text = select.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    text = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     return Statement(text.string.encode(), text.params, plan_for_values)
 
 
@@ -80,6 +84,16 @@ def rows(statement: Statement, **values: Any) -> list[Row]:
             if not driver.closed:
                 driver.autocommit = False
             borrowed.close()
+
+
+def written(statement: Statement, **values: Any) -> list[Row]:
+    """What a statement returns that writes, as a part of the transaction at hand and after all that it holds so far.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database cannot do it.
+    """
+    db.session.flush()
+    return fetch(_driver(db.session.connection()), statement, {**statement.values, **values})
 
 
 def fetch(driver: "psycopg.Connection[Row]", statement: Statement, values: Mapping[str, Any]) -> list[Row]:

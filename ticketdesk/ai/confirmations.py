@@ -16,25 +16,26 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ticketdesk.core.actors import ActorKind
 from ticketdesk.core.vocabulary import SetBy, Status
+from ticketdesk.events import Happened
 from ticketdesk.extensions import db
-from ticketdesk.models import Confirmation, Event, Ticket
+from ticketdesk.models import Confirmation, Ticket
 
 _DECIDERS = {ActorKind.STAFF, ActorKind.TOKEN}
 
 
-def confirm_category(event: Event, ticket: Ticket) -> None:
+def confirm_category(event: Happened, ticket: Ticket) -> None:
     """A category that staff changed is confirmed."""
     if event.actor_kind in _DECIDERS:
         _confirm(ticket, category=ticket.category)
 
 
-def confirm_priority(event: Event, ticket: Ticket) -> None:
+def confirm_priority(event: Happened, ticket: Ticket) -> None:
     """A priority that staff changed is confirmed."""
     if event.actor_kind in _DECIDERS:
         _confirm(ticket, priority=ticket.priority)
 
 
-def confirm_resolved(event: Event, ticket: Ticket) -> None:
+def confirm_resolved(event: Happened, ticket: Ticket) -> None:
     """Staff who resolve a ticket confirm its labels, except one that is only the default."""
     if event.actor_kind in _DECIDERS and event.data["to"] == Status.RESOLVED:
         _confirm(
@@ -44,12 +45,12 @@ def confirm_resolved(event: Event, ticket: Ticket) -> None:
         )
 
 
-def note_new_text(event: Event, ticket: Ticket) -> None:
+def note_new_text(event: Happened, ticket: Ticket) -> None:
     """A confirmed ticket with another title is another text to learn."""
     learn_anew([event])
 
 
-def learn_anew(events: Sequence[Event]) -> None:
+def learn_anew(events: Sequence[Happened]) -> None:
     """Confirmed tickets that go or come back are to be read again; the update's trigger tells the readers."""
     ids = [event.ticket_id for event in events]
     db.session.execute(

@@ -8,15 +8,18 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from flask import current_app
-from sqlalchemy import bindparam, exists, func, select
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, exists, func, insert, select
 
 from config import Settings
 from ticketdesk import reading
 from ticketdesk.accounts import customers
 from ticketdesk.attachments import service as attachments
 from ticketdesk.core.actors import ActorKind
+from ticketdesk.events import Happened
 from ticketdesk.extensions import db
 from ticketdesk.jobs.queue import enqueue
 from ticketdesk.mail import compose, subscriptions
@@ -49,7 +52,7 @@ REFERENCES_MAX = 10
 AUTOMATIC = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 
-def receipt(event: Event, ticket: Ticket) -> None:
+def receipt(event: Happened, ticket: Ticket) -> None:
     """Tell a requester that their ticket has come in."""
     if ticket.requester_email is None:
         return
@@ -62,7 +65,7 @@ def receipt(event: Event, ticket: Ticket) -> None:
     _post(mail, ticket=ticket, **_for_requester(ticket))
 
 
-def reply(event: Event, ticket: Ticket) -> None:
+def reply(event: Happened, ticket: Ticket) -> None:
     """Bring a requester what the desk has answered."""
     message = db.session.get_one(Message, event.data["message"])
     if message.kind != MessageKind.REPLY or message.author_kind == ActorKind.CUSTOMER or ticket.requester_email is None:
@@ -72,7 +75,7 @@ def reply(event: Event, ticket: Ticket) -> None:
     _post(mail, ticket=ticket, **_for_requester(ticket), **_said(message), status=None)
 
 
-def status(event: Event, ticket: Ticket) -> None:
+def status(event: Happened, ticket: Ticket) -> None:
     """Tell a requester how their ticket stands now, unless they changed it themselves.
 
     An answer that has not left yet says it as well; a mail of its own is the desk's choice.
@@ -112,7 +115,7 @@ def sign_in(ticket: Ticket) -> None:
     _post(mail, url=url, minutes=customers.LINK_LIFE.seconds // 60)
 
 
-def assignment(event: Event, ticket: Ticket) -> None:
+def assignment(event: Happened, ticket: Ticket) -> None:
     """Tell an agent that a ticket is theirs now, unless they took it themselves."""
     agent_id = event.data["to_id"]
     if agent_id is None or (event.actor_kind == ActorKind.STAFF and event.actor_id == agent_id) or _is_demo(ticket):
@@ -131,7 +134,7 @@ def assignment(event: Event, ticket: Ticket) -> None:
         compose.write(mail, **shown)
 
 
-def take_back(events: Sequence[Event]) -> None:
+def take_back(events: Sequence[Happened]) -> None:
     """Leave out of the mails that have not left yet what was undone, and those that tell nothing else.
 
     One that a worker has in hand just now leaves as it is.
@@ -150,7 +153,7 @@ def take_back(events: Sequence[Event]) -> None:
     db.session.flush()
 
 
-def _take_back_assignment(mail: OutgoingMail, undone: Mapping[int, Event]) -> None:
+def _take_back_assignment(mail: OutgoingMail, undone: Mapping[int, Happened]) -> None:
     agent = db.session.scalars(select(Staff).where(Staff.email == mail.recipient)).one()
     back = {
         ticket_id
@@ -165,7 +168,7 @@ def _take_back_assignment(mail: OutgoingMail, undone: Mapping[int, Event]) -> No
         compose.write(mail, **_assigned(mail, agent, db.session.get_one(Event, mail.event_id).actor_label))
 
 
-def _take_back_status(mail: OutgoingMail, event: Event) -> None:
+def _take_back_status(mail: OutgoingMail, event: Happened) -> None:
     if "status" not in event.data["fields"]:
         return
     if mail.event_id in event.data["undoes"]:
@@ -211,19 +214,20 @@ def _assigned(mail: OutgoingMail, agent: Staff, by: str) -> dict[str, object]:
     }
 
 
-def _to_requester(event: Event, ticket: Ticket, kind: MailKind) -> OutgoingMail:
+def _to_requester(event: Happened, ticket: Ticket, kind: MailKind) -> OutgoingMail:
     settings: Settings = current_app.config["SETTINGS"]
     mail = _mail(kind, ticket.requester_email or "", ticket.requester_name, about=(event, ticket))
     if settings.mail_reply_address is not None:
         answers = reply_address(settings.mail_reply_address, ticket.id, settings.secret_key)
         mail.headers |= {"Reply-To": answers}
-    if _is_demo(ticket):
+    # The event by which a ticket is opened is the one that says so.
+    if event.data.get("demo", False) if event.kind == EventKind.CREATED else _is_demo(ticket):
         mail.state, mail.last_error = MailState.SKIPPED, DEMO_SENTENCE
     return mail
 
 
 def _mail(
-    kind: MailKind, recipient: str, name: str | None = None, *, about: tuple[Event, Ticket] | None = None
+    kind: MailKind, recipient: str, name: str | None = None, *, about: tuple[Happened, Ticket] | None = None
 ) -> OutgoingMail:
     event, ticket = about or (None, None)
     cause = event.id if event else uuid.uuid4().hex
@@ -239,12 +243,25 @@ def _mail(
     )
 
 
+_WRITTEN = (
+    "event_id", "kind", "ticket_ids", "recipient", "recipient_name", "mailbox",
+    "subject", "text", "html", "headers", "state", "last_error",
+)  # fmt: skip
+
+
+@cache
+def _new() -> reading.Statement:
+    values: dict[str, Any] = {name: bindparam(name) for name in _WRITTEN}
+    return reading.compiled(insert(OutgoingMail).values(values).returning(OutgoingMail.id))
+
+
 def _post(mail: OutgoingMail, **shown: object) -> None:
+    """Write a mail and have it sent; past the session, because most new tickets bring one and nobody asks for it."""
     compose.write(mail, **shown)
-    db.session.add(mail)
-    db.session.flush()
+    values = {name: getattr(mail, name) for name in _WRITTEN}
+    [(mail_id,)] = reading.written(_new(), **values | {"headers": Jsonb(mail.headers)})
     if mail.state == MailState.WAITING:
-        enqueue(send, mail_id=mail.id)
+        enqueue(send, mail_id=mail_id)
 
 
 def _for_requester(ticket: Ticket) -> dict[str, object]:
@@ -287,15 +304,24 @@ def _not_gone_yet(recipient: str, *kinds: MailKind, ticket: Ticket | None = None
     )
 
 
+@cache
+def _lately() -> tuple[reading.Statement, reading.Statement]:
+    """Has those who ask about the same mailbox wait for each other, and counts; the count must begin after the wait."""
+    locked = func.pg_advisory_xact_lock(func.hashtextextended(bindparam("mailbox", ""), MAILBOX_LOCK))
+    counted = select(func.count()).where(
+        OutgoingMail.mailbox == bindparam("mailbox", ""),
+        OutgoingMail.kind == bindparam("kind", ""),
+        OutgoingMail.created_at > func.now() - bindparam("span", timedelta()),
+    )
+    return reading.compiled(select(locked)), reading.compiled(counted)
+
+
 def _written_lately(mail: OutgoingMail, span: timedelta) -> int:
     """How many mails of this kind the mailbox was written in the span; two at once ask one after the other."""
-    db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(mail.mailbox, MAILBOX_LOCK))))
-    lately = select(func.count()).where(
-        OutgoingMail.mailbox == mail.mailbox,
-        OutgoingMail.kind == mail.kind,
-        OutgoingMail.created_at > func.now() - span,
-    )
-    return db.session.scalar(lately) or 0
+    locked, counted = _lately()
+    reading.written(locked, mailbox=mail.mailbox)
+    [(lately,)] = reading.written(counted, mailbox=mail.mailbox, kind=mail.kind, span=span)
+    return int(lately)
 
 
 def _is_demo(ticket: Ticket) -> bool:

@@ -36,6 +36,7 @@ from sqlalchemy import (
 from ticketdesk import reading, replica
 from ticketdesk.core.errors import Gone, NotFound
 from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.events import Happened
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
@@ -44,7 +45,7 @@ from ticketdesk.search.query import Query, read
 from ticketdesk.tickets import counters
 from ticketdesk.tickets.filter import AnySelect, Assignee, Filter, filtered
 from ticketdesk.tickets.pages import PAGE_SIZE, Page, Position, cut, position_of, read_cursor
-from ticketdesk.tickets.rows import HAPPENED, LISTED, Happened, Listed, listed
+from ticketdesk.tickets.rows import HAPPENED, LISTED, Listed, listed
 from ticketdesk.tickets.workflow import ACTIVE
 
 # What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
+from ticketdesk.events import Happened
 from ticketdesk.models import Event, Staff, Ticket
 
 
@@ -58,18 +59,6 @@ def listed(row: Sequence[Any]) -> Listed:
     """What `LISTED` read of one ticket."""
     end = len(_COLUMNS)
     return Listed._make((*row[:end], None if row[end] is None else Person(*row[end:])))
-
-
-class Happened(NamedTuple):
-    """One event of a ticket; its fields are named after the event's."""
-
-    id: int
-    kind: str
-    actor_kind: str
-    actor_id: int | None
-    actor_label: str
-    data: dict[str, Any]
-    created_at: datetime
 
 
 HAPPENED = select(*(getattr(Event, name) for name in Happened._fields)).order_by(Event.id)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ticketdesk.ai.suggest import Suggestion
+from ticketdesk.events import Happened
 from ticketdesk.models import Act, Attachment, Event, Message, Ticket, classified_by, reference_of
-from ticketdesk.tickets.rows import Happened, Listed
+from ticketdesk.tickets.rows import Listed
 
 
 def ticket(row: Ticket | Listed) -> dict[str, Any]:

@@ -139,10 +139,10 @@ def create_ticket(
     given = {f"new_{name}": value for name, value in (typed | settled).items()}
     abstained = suggestion is not None and suggestion.abstained
     row, event = events.make_with_event(_OPEN, given, EventKind.CREATED, actor, **settled, abstained=abstained)
-    ticket = stored(Ticket, {name: getattr(row, name) for name in _STORED})
+    ticket = stored(Ticket, dict(zip(_STORED, row, strict=True)))
     db.session.add(ticket)
     attach(files, ticket)
-    events.happened(event, ticket)
+    events.follow_up(event, ticket)
     return ticket
 
 
