@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 
-from sqlalchemy import Date, bindparam, func, select, union_all
+from sqlalchemy import BigInteger, Date, bindparam, cast, func, select, union_all
 
 from ticketdesk import reading, replica
 from ticketdesk.core import clock
@@ -37,10 +37,12 @@ class Stats:
 
 @cache
 def _figures() -> reading.Statement:
+    """A row for each word of the three fields, with how many tickets have it; the other two fields are null."""
     totals = counters.kinds()
     kind = (totals.c.category, totals.c.priority, totals.c.status)
+    tickets = cast(func.sum(totals.c.tickets), BigInteger)
     first = select(func.min(Ticket.created_at)).where(Ticket.present).scalar_subquery()
-    return reading.compiled(select(*kind, func.sum(totals.c.tickets), first).group_by(*kind))
+    return reading.compiled(select(*kind, tickets, first).group_by(func.grouping_sets(*kind)))
 
 
 def stats() -> Stats:
@@ -49,11 +51,14 @@ def stats() -> Stats:
     by_status = dict.fromkeys(Status, 0)
     by_priority = dict.fromkeys(Priority, 0)
     by_category = dict.fromkeys(Category, 0)
-    for category, priority, status, counted, first in replica.rows(_figures()):
-        tickets, since = int(counted), first
-        by_status[Status(status)] += tickets
-        by_priority[Priority(priority)] += tickets
-        by_category[Category(category)] += tickets
+    for category, priority, status, tickets, first in replica.rows(_figures()):
+        since = first
+        if status:
+            by_status[status] = tickets
+        elif priority:
+            by_priority[priority] = tickets
+        else:
+            by_category[category] = tickets
     days = max((clock.now() - since).total_seconds() / SECONDS_A_DAY, 1.0) if since else 1.0
     return Stats(by_status, by_priority, by_category, round(sum(by_status.values()) / days, 2))
 
