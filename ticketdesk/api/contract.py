@@ -3,7 +3,7 @@
 The same declaration validates requests and writes the OpenAPI document.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
@@ -102,7 +102,7 @@ def read_form(model: type[Model]) -> Model:
 
 
 def read_query(model: type[Model]) -> Model:
-    """The query string; a list field takes every value of its key, any other field exactly one.
+    """The query string; a field that is a sequence takes every value of its key, any other field exactly one.
 
     Raises:
         Invalid: a parameter is unknown, repeated or wrong; all faults are named.
@@ -112,14 +112,14 @@ def read_query(model: type[Model]) -> Model:
 
 
 def _single(model: type[BaseModel], sent: MultiDict[str, str]) -> tuple[dict[str, Any], list[FieldFault]]:
-    """The values by name, several only where the model wants a list."""
+    """The values by name, several only where the model wants a sequence of them."""
     values: dict[str, Any] = {}
     faults = []
     for name, given in sent.lists():
         field = model.model_fields.get(name)
         if not all(is_storable(value) for value in given):
             faults.append(FieldFault(name, UNSTORABLE_SENTENCE))
-        elif field is not None and get_origin(field.annotation) is list:
+        elif field is not None and get_origin(field.annotation) is Sequence:
             values[name] = given
         elif len(given) > 1:
             faults.append(FieldFault(name, "Give this once."))
