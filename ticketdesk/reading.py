@@ -14,6 +14,7 @@ import psycopg
 from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, literal, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.attributes import instance_dict, manager_of_class
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ticketdesk.extensions import Base, db
@@ -114,7 +115,9 @@ def fetch(driver: "psycopg.Connection[Row]", statement: Statement, values: Mappi
 
 def stored(model: type[Model], columns: Mapping[str, Any]) -> Model:
     """The entity that has these columns in the database, as if a session had loaded it and let it go."""
-    entity = model(**columns)
+    # Its constructor would note each column as a change, which takes four times as long.
+    entity: Model = manager_of_class(model).new_instance()
+    instance_dict(entity).update(columns)
     make_transient_to_detached(entity)
     return entity
 

@@ -1,6 +1,9 @@
 """The API's routes. Each reads its request, calls a verb or a query, and commits once."""
 
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, render_template, request
@@ -9,7 +12,7 @@ from ticketdesk.ai import record
 from ticketdesk.ai.suggest import current_suggester, is_enough
 from ticketdesk.api import acts, once
 from ticketdesk.api import openapi as document
-from ticketdesk.api.contract import Files, Model, answer, operation, read_body, read_form, read_query, versioned
+from ticketdesk.api.contract import Files, Model, View, answer, operation, read_body, read_form, read_query, versioned
 from ticketdesk.api.once import Done
 from ticketdesk.api.schemas import (
     TOO_SHORT,
@@ -58,12 +61,23 @@ LIMITED, UNAVAILABLE = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILA
 acts.install(blueprint)
 
 
-def _has_token() -> bool:
-    return caller().token is not None
+def _limited(setting: str) -> Callable[[View], View]:
+    """Hold strangers to a limit from the settings; a program has a token, and the limiter is not asked about it."""
+
+    def decorate(view: View) -> View:
+        limited = limiter.limit(lambda: current_app.config[setting])(view)
+
+        @wraps(view)
+        def run(**arguments: Any) -> Response:
+            return (view if caller().token is not None else limited)(**arguments)
+
+        return cast(View, run)
+
+    return decorate
 
 
 @blueprint.post("/tickets/")
-@limiter.limit(lambda: current_app.config["RATELIMIT_CREATE"], exempt_when=_has_token)
+@_limited("RATELIMIT_CREATE")
 @operation(
     {CREATED: TicketCreated},
     BAD, UNAUTHENTICATED, CONFLICT, TOO_LARGE, NOT_JSON, LIMITED, UNAVAILABLE,
@@ -268,7 +282,7 @@ def stats() -> Response:
 
 
 @blueprint.post("/tickets/classify/")
-@limiter.limit(lambda: current_app.config["RATELIMIT_CLASSIFY"], exempt_when=_has_token)
+@_limited("RATELIMIT_CLASSIFY")
 @operation(
     {OK: SuggestionOut},
     BAD, UNAUTHENTICATED, CONFLICT, TOO_LARGE, NOT_JSON, LIMITED, UNAVAILABLE,
