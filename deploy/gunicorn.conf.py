@@ -81,9 +81,10 @@ forwarded_allow_ips = ""
 control_socket_disable = True
 
 
-# Each thread would else get a heap of its own, and keep what one large answer took. glibc alone has this.
+# Threads would else get heaps of their own, each of which keeps what one large answer took; they take turns in Python
+# anyway, so one heap is as fast. glibc alone has this.
 with contextlib.suppress(AttributeError, OSError):
-    ctypes.CDLL(None).mallopt(M_ARENA_MAX := -8, 2)
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX := -8, 1)
 
 
 def when_ready(server: Arbiter) -> None:
