@@ -1,5 +1,7 @@
 """The door for reads: which connection it takes, and what it does when that one is dead."""
 
+from contextlib import ExitStack
+
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -98,3 +100,45 @@ def test_after_an_error_they_are_prepared_anew(plain_app: Flask) -> None:
         assert not prepared(PID)
         db.session.rollback()
         db.engine.dispose()
+
+
+def turns_left() -> int:
+    """How many more may write now."""
+    taken = 0
+    while reading._turns.acquire(blocking=False):
+        taken += 1
+    for _ in range(taken):
+        reading._turns.release()
+    return taken
+
+
+def test_two_write_at_once_and_another_when_one_of_them_is_done(plain_app: Flask) -> None:
+    with plain_app.app_context():
+        reading.written(PID)
+        reading.written(PID)
+        assert turns_left() == 1
+        with plain_app.app_context():
+            reading.written(PID)
+            assert turns_left() == 0
+        assert turns_left() == 1
+        db.session.rollback()
+        assert turns_left() == 2
+
+
+def test_who_has_waited_long_enough_writes_without_a_turn(plain_app: Flask) -> None:
+    with plain_app.app_context(), ExitStack() as others:
+        for _ in range(2):
+            others.enter_context(plain_app.app_context())
+            reading.written(PID)
+        with plain_app.app_context():
+            assert reading.written(PID)
+        assert turns_left() == 0
+
+
+def test_a_turn_is_passed_on_where_the_database_is_away() -> None:
+    app = create_app(settings_for("postgresql+psycopg://nobody@127.0.0.1:1/desk"))
+    with app.app_context():
+        with pytest.raises(OperationalError):
+            reading.written(PID)
+        assert turns_left() == 1
+    assert turns_left() == 2
