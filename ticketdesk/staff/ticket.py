@@ -46,15 +46,17 @@ class TicketPage(ConsolePage):
         """Show the ticket; a POST changes what its form holds."""
         if request.method == "POST":
             return self._change(ticket_id)
-        if gone := _elsewhere(ticket_id):
-            return gone
-        return self._page(_opened(ticket_id))
+        opened = _opened(ticket_id)
+        return self._page(opened) if isinstance(opened, Ticket) else opened
 
     @route("/<int:ticket_id>/live")
     def live(self, ticket_id: int) -> ResponseReturnValue:
         """The ticket without the page around it, for the page that refreshes itself."""
-        # A page that is open when its ticket goes is loaded again, and led on.
-        return _elsewhere(ticket_id) or live_part(self.page("staff/_ticket.html", **_shown(_opened(ticket_id))))
+        opened = _opened(ticket_id)
+        if not isinstance(opened, Ticket):
+            # A page that is open when its ticket goes is loaded again, and led on.
+            return opened
+        return live_part(self.page("staff/_ticket.html", **_shown(opened)))
 
     @route("/<int:ticket_id>/next")
     def next(self, ticket_id: int) -> ResponseReturnValue:
@@ -208,15 +210,20 @@ class TicketPage(ConsolePage):
         return self.page("staff/ticket.html", **shown, **more)
 
 
-def _elsewhere(ticket_id: int) -> Response | None:
-    """To the ticket that this one was merged into, or to the trash, where it is there."""
+def _opened(ticket_id: int) -> Ticket | Response:
+    """The ticket, which the caller has open from now on, or the way to where it is gone.
+
+    That is the ticket it was merged into, or the trash. The page tells whether the caller is writing a reply.
+    """
     try:
-        survivor = queries.survivor_of(ticket_id)
+        ticket = queries.survivor_of(ticket_id)
     except NotFound:
         return redirect(url_for("trash.show", ticket_id=trash.in_trash(ticket_id).id))
-    if survivor.id == ticket_id:
-        return None
-    return redirect(url_for(".show", ticket_id=survivor.id, **worklist.kept()))
+    if ticket.id != ticket_id:
+        return redirect(url_for(".show", ticket_id=ticket.id, **worklist.kept()))
+    note_presence(ticket, me(), typing="writing" in request.args)
+    db.session.commit()
+    return ticket
 
 
 def _wherever(ticket_id: int) -> Ticket:
@@ -225,14 +232,6 @@ def _wherever(ticket_id: int) -> Ticket:
         return queries.by_id(ticket_id)
     except NotFound:
         return trash.in_trash(ticket_id)
-
-
-def _opened(ticket_id: int) -> Ticket:
-    """The ticket, which the caller has open from now on; the page tells whether they are writing a reply."""
-    ticket = queries.by_id(ticket_id)
-    note_presence(ticket, me(), typing="writing" in request.args)
-    db.session.commit()
-    return ticket
 
 
 def _back(ticket_id: int, *, anchor: str | None = None) -> Response:
