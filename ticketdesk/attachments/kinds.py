@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO
 
-import puremagic
-
 CHUNK = 256 * 1024
 # As far as the signatures reach that are looked for.
 HEAD = 4096
@@ -177,6 +175,9 @@ def _kind(file: IO[bytes], head: bytes, size: int, *, is_text: bool) -> Kind | N
 
 def _signed(head: bytes) -> Kind | None:
     """The kind with the longest signature that fits, unless something that is not taken has a longer one."""
+    # Here, because many processes never meet a picture or a PDF, and its table of signatures takes 1.3 MB.
+    import puremagic
+
     try:
         matches = puremagic.magic_string(head)
     except puremagic.PureError:
