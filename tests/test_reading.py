@@ -1,4 +1,4 @@
-"""The door for reads: which connection it takes, and what it does when that one is dead."""
+"""The short way to the database: which connection it takes, what it does when that one is dead, and who writes when."""
 
 from contextlib import ExitStack
 

@@ -56,18 +56,17 @@ def _one() -> reading.Statement:
     return reading.compiled(insert(Event).values(said).returning(Event.id, Event.created_at))
 
 
-def record(kind: EventKind, ticket: Ticket, actor: Actor, **data: Any) -> Happened:
+def record(kind: EventKind, ticket: Ticket, actor: Actor, **data: Any) -> None:
     """Write an event into the caller's transaction, and with it the jobs that follow."""
     said = _said(kind, actor, data)
     [(event_id, created_at)] = reading.written(_one(), ticket_id=ticket.id, **said | {"data": Jsonb(data)})
-    return follow_up(Happened(id=event_id, ticket_id=ticket.id, created_at=created_at, **said), ticket)
+    follow_up(Happened(id=event_id, ticket_id=ticket.id, created_at=created_at, **said), ticket)
 
 
-def follow_up(event: Happened, ticket: Ticket) -> Happened:
+def follow_up(event: Happened, ticket: Ticket) -> None:
     """Write the jobs that follow from an event."""
     for reaction in _follows.get(EventKind(event.kind), ()):
         reaction(event, ticket)
-    return event
 
 
 def with_event(opened: ReturningInsert[Any]) -> reading.Statement:
@@ -84,12 +83,12 @@ def with_event(opened: ReturningInsert[Any]) -> reading.Statement:
 
 def make_with_event(
     statement: reading.Statement, values: Mapping[str, Any], kind: EventKind, actor: Actor, **data: Any
-) -> tuple[reading.Row, Happened]:
-    """Make a ticket; what follows from its event is for the caller to `follow_up` once all of it is there."""
+) -> tuple[Sequence[Any], Happened]:
+    """Make a ticket and return its columns; its event is for the caller to `follow_up` once all of it is there."""
     said = _said(kind, actor, data)
     given = {f"event_{name}": value for name, value in (said | {"data": Jsonb(data)}).items()}
-    [(ticket_id, *row, event_id, created_at)] = reading.written(statement, **values, **given)
-    return (ticket_id, *row), Happened(id=event_id, ticket_id=ticket_id, created_at=created_at, **said)
+    [(*row, event_id, created_at)] = reading.written(statement, **values, **given)
+    return row, Happened(id=event_id, ticket_id=row[0], created_at=created_at, **said)
 
 
 def record_many(kind: EventKind, data: Mapping[int, Mapping[str, Any]], actor: Actor) -> Sequence[Happened]:

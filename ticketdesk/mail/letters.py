@@ -220,8 +220,7 @@ def _to_requester(event: Happened, ticket: Ticket, kind: MailKind) -> OutgoingMa
     if settings.mail_reply_address is not None:
         answers = reply_address(settings.mail_reply_address, ticket.id, settings.secret_key)
         mail.headers |= {"Reply-To": answers}
-    # The event by which a ticket is opened is the one that says so.
-    if event.data.get("demo", False) if event.kind == EventKind.CREATED else _is_demo(ticket):
+    if _is_demo(ticket, event):
         mail.state, mail.last_error = MailState.SKIPPED, DEMO_SENTENCE
     return mail
 
@@ -324,7 +323,10 @@ def _written_lately(mail: OutgoingMail, span: timedelta) -> int:
     return int(lately)
 
 
-def _is_demo(ticket: Ticket) -> bool:
+def _is_demo(ticket: Ticket, event: Happened | None = None) -> bool:
+    """Whether a ticket is the demo's, which the event by which it was opened says; that may be the one at hand."""
+    if event is not None and event.kind == EventKind.CREATED:
+        return bool(event.data.get("demo"))
     made_up = exists().where(
         Event.ticket_id == ticket.id, Event.kind == EventKind.CREATED, Event.data.contains({"demo": True})
     )
