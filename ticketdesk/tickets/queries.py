@@ -45,7 +45,7 @@ from ticketdesk.search.query import Query, read
 from ticketdesk.tickets import counters
 from ticketdesk.tickets.filter import AnySelect, Assignee, Filter, filtered
 from ticketdesk.tickets.pages import PAGE_SIZE, Page, Position, cut, position_of, read_cursor
-from ticketdesk.tickets.rows import HAPPENED, LISTED, Listed, listed
+from ticketdesk.tickets.rows import HAPPENED, LISTED, Listed
 from ticketdesk.tickets.workflow import ACTIVE
 
 # What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.
@@ -109,7 +109,7 @@ def first(wanted: Filter, after: Position | None = None, *, most: int) -> list[L
     for group, start in _groups(wanted, after):
         place = {"moment": start.moment, "id": start.id} if start else {}
         statement = _prepared(group, read(group.search), most, behind_position=start is not None)
-        found += map(listed, replica.rows(statement, **place))
+        found += map(Listed._make, replica.rows(statement, **place))
         if len(found) >= most:
             break
     return found[:most]
@@ -119,7 +119,7 @@ def _newest(asked: Query, after: Position | None, most: int) -> list[Listed]:
     """The newest rows that match a search and nothing else."""
     found: list[Listed] = []
     for shape, values in attempts(asked.words, behind=(after.moment, after.id) if after else None, most=most):
-        found = [listed(row) for row in replica.rows(_searched(shape), **values)]
+        found = [Listed._make(row) for row in replica.rows(_searched(shape), **values)]
         if len(found) == most:
             break
     return found
@@ -211,7 +211,7 @@ def detail(ticket_id: int) -> tuple[Listed, list[Happened]]:
     if not found:
         by_id(ticket_id)  # It knows why.
         raise NotFound("There is no such ticket.")
-    return listed(found[0]), [Happened._make(row) for row in reading.rows(events, ticket_id=ticket_id)]
+    return Listed._make(found[0]), [Happened._make(row) for row in reading.rows(events, ticket_id=ticket_id)]
 
 
 def survivor_of(ticket_id: int) -> Ticket:

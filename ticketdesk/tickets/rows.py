@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
@@ -43,22 +43,23 @@ class Listed(NamedTuple):
     version: int
     created_at: datetime
     updated_at: datetime
-    assignee: Person | None
+    assignee_id: int | None
+    assignee_name: str | None
+    assignee_email: str | None
+
+    @property
+    def assignee(self) -> Person | None:
+        """Whose ticket it is."""
+        return None if self.assignee_id is None else Person._make(self[-len(Person._fields) :])
 
 
-_COLUMNS = Listed._fields[:-1]
 _assignee = aliased(Staff, name="assignee")
 
-LISTED = select(*(getattr(Ticket, name) for name in _COLUMNS), _assignee.id, _assignee.name, _assignee.email).outerjoin(
-    _assignee, _assignee.id == Ticket.assignee_id
-)
-"""Reads what `listed` makes a row of."""
-
-
-def listed(row: Sequence[Any]) -> Listed:
-    """What `LISTED` read of one ticket."""
-    end = len(_COLUMNS)
-    return Listed._make((*row[:end], None if row[end] is None else Person(*row[end:])))
+LISTED = select(
+    *(getattr(Ticket, name) for name in Listed._fields[: -len(Person._fields)]),
+    *(getattr(_assignee, name) for name in Person._fields),
+).outerjoin(_assignee, _assignee.id == Ticket.assignee_id)
+"""Reads the fields of `Listed`."""
 
 
 HAPPENED = select(*(getattr(Event, name) for name in Happened._fields)).order_by(Event.id)

@@ -11,6 +11,7 @@ from ticketdesk.tickets.rows import Listed
 
 def ticket(row: Ticket | Listed) -> dict[str, Any]:
     """A ticket as JSON values; times stay datetimes for the encoder."""
+    assignee = row.assignee
     return {
         "id": row.id,
         "reference": reference_of(row.id),
@@ -24,9 +25,7 @@ def ticket(row: Ticket | Listed) -> dict[str, Any]:
         "classified_by": classified_by(row.category_set_by, row.priority_set_by),
         "category_set_by": row.category_set_by,
         "priority_set_by": row.priority_set_by,
-        "assignee": {"id": row.assignee.id, "name": row.assignee.name, "email": row.assignee.email}
-        if row.assignee
-        else None,
+        "assignee": {"id": assignee.id, "name": assignee.name, "email": assignee.email} if assignee else None,
         "tags": row.tags,
         "snoozed_until": row.snoozed_until,
         "first_response_at": row.first_response_at,
