@@ -15,7 +15,8 @@ import psycopg
 from sqlalchemy import ColumnElement, Connection, Engine, Integer, Select, event, literal, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction, make_transient_to_detached
-from sqlalchemy.orm.attributes import instance_dict, manager_of_class
+from sqlalchemy.orm.attributes import instance_dict, manager_of_class, set_committed_value
+from sqlalchemy.orm.util import identity_key
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ticketdesk.extensions import Base, db
@@ -101,9 +102,10 @@ def written(statement: Statement, **values: Any) -> list[Row]:
     Raises:
         sqlalchemy.exc.DBAPIError: the database cannot do it.
     """
-    _take_turn(db.session())
-    db.session.flush()
-    return fetch(_driver(db.session.connection()), statement, {**statement.values, **values})
+    session = db.session()
+    _take_turn(session)
+    session.flush()
+    return fetch(_driver(session.connection()), statement, {**statement.values, **values})
 
 
 def _take_turn(session: Session) -> None:
@@ -140,6 +142,20 @@ def stored(model: type[Model], columns: Mapping[str, Any]) -> Model:
     instance_dict(entity).update(columns)
     make_transient_to_detached(entity)
     return entity
+
+
+def loaded(model: type[Model], columns: Mapping[str, Any]) -> Model:
+    """The entity that has these columns in the database, in the session at hand, also where that knew it otherwise."""
+    entity = stored(model, columns)
+    known: Model | None = db.session.identity_map.get(identity_key(instance=entity))
+    if known is None:
+        db.session.add(entity)
+        return entity
+    # What is not told, such as whom a relation leads to, is asked for anew.
+    db.session.expire(known)
+    for name, value in columns.items():
+        set_committed_value(known, name, value)
+    return known
 
 
 def _held(engine: Engine) -> Connection | None:

@@ -36,6 +36,20 @@ def in_days(days: float) -> datetime:
     return clock.now() + timedelta(days=days)
 
 
+def test_a_lock_shows_what_others_have_changed(app: Flask) -> None:
+    ticket, grace = make_ticket(), make_staff()
+    seen = queries.by_id(ticket.id)
+    assert (seen.status, seen.assignee) == (Status.OPEN, None)
+    others = sa.text("UPDATE ticket SET status = 'resolved', assignee_id = :agent WHERE id = :ticket")
+    db.session.execute(others, {"agent": grace.id, "ticket": ticket.id})
+    assert seen.status == Status.OPEN, "Nobody has told the session."
+
+    locked = service.locked(ticket.id)
+    assert locked is seen, "One ticket is one object, whoever holds it."
+    assert (locked.status, locked.assignee, locked.version) == (Status.RESOLVED, grace, 2)
+    assert not db.session.dirty
+
+
 class TestAssign:
     def test_from_hand_to_hand(self, app: Flask) -> None:
         ticket, ada, bob = make_ticket(), make_staff(name="Ada"), make_staff(name="Bob")

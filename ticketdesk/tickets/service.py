@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import BigInteger, bindparam, func, insert, select
 
@@ -18,7 +18,7 @@ from ticketdesk.core.vocabulary import DEFAULT_CATEGORY, DEFAULT_PRIORITY, Categ
 from ticketdesk.extensions import db
 from ticketdesk.models import Act, Attachment, EventKind, Staff, Ticket, reference_of
 from ticketdesk.models.columns import BIGINT_MAX
-from ticketdesk.reading import stored
+from ticketdesk.reading import compiled, loaded, written
 from ticketdesk.tickets import acts
 from ticketdesk.tickets.assignment import assign
 from ticketdesk.tickets.rules import Checker
@@ -39,11 +39,10 @@ _OPEN = events.with_event(
     .returning(*(Ticket.__table__.c[name] for name in _STORED))
 )
 
-_LOCKED = (
-    select(Ticket)
-    .where(Ticket.id == bindparam("locked_id", type_=BigInteger))
+_LOCKED = compiled(
+    select(*(getattr(Ticket, name) for name in _STORED))
+    .where(Ticket.id == bindparam("ticket_id", 0, type_=BigInteger))
     .with_for_update()
-    .execution_options(populate_existing=True)
 )
 
 _CHOSEN_BY = {ActorKind.CUSTOMER: SetBy.CUSTOMER, ActorKind.STAFF: SetBy.STAFF, ActorKind.TOKEN: SetBy.API}
@@ -148,8 +147,7 @@ def create_ticket(
     given = {f"new_{name}": value for name, value in (typed | settled).items()}
     abstained = suggestion is not None and suggestion.abstained
     row, event = events.make_with_event(_OPEN, given, EventKind.CREATED, actor, **settled, abstained=abstained)
-    ticket = stored(Ticket, dict(zip(_STORED, row, strict=True)))
-    db.session.add(ticket)
+    ticket = _ticket(row)
     attach(files, ticket)
     events.follow_up(event, ticket)
     return ticket
@@ -162,11 +160,10 @@ def locked(ticket_id: int) -> Ticket:
         NotFound: there is no such ticket, or it is in the trash.
         Conflict: it was merged into another one.
     """
-    if not 0 < ticket_id <= BIGINT_MAX:
+    found = written(_LOCKED, ticket_id=ticket_id) if 0 < ticket_id <= BIGINT_MAX else []
+    if not found:
         raise NotFound("There is no such ticket.")
-    ticket = db.session.scalar(_LOCKED, {"locked_id": ticket_id})
-    if ticket is None:
-        raise NotFound("There is no such ticket.")
+    ticket = _ticket(found[0])
     if ticket.merged_into_id is not None:
         raise Conflict(f"{ticket.reference} was merged into {reference_of(ticket.merged_into_id)}; go on there.")
     if ticket.in_trash:
@@ -271,6 +268,10 @@ def apply_suggestion(ticket: Ticket, suggestion: Suggestion) -> bool:
         and _classify(ticket, "priority", suggestion.priority, EventKind.PRIORITY_CHANGED, SYSTEM, author),
     ]
     return any(done)
+
+
+def _ticket(columns: Sequence[Any]) -> Ticket:
+    return loaded(Ticket, dict(zip(_STORED, columns, strict=True)))
 
 
 def _settle(
