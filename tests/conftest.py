@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +29,7 @@ from itsdangerous import URLSafeTimedSerializer
 from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
+from config import Bucket as S3Bucket
 from config import Settings, load
 from tests.factories import make_staff, make_token
 from ticketdesk import create_app, embedded
@@ -71,6 +73,13 @@ CLUSTER = ROOT / "var" / "test"
 DATA = Path(tempfile.mkdtemp(prefix="ticketdesk-tests-"))
 atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 SECRET_KEY = "a-secret-key-for-tests-that-is-long-enough"
+SETTINGS: dict[str, bool] = {
+    each.metadata["name"]: each.metadata["secret"]
+    for table in (Settings, S3Bucket)
+    for each in fields(table)
+    if each.metadata
+}
+"""The name of every setting, and whether it is secret."""
 
 
 def settings_for(database_url: str, **environ: str) -> Settings:

@@ -8,13 +8,11 @@ import pytest
 import yaml
 
 from config import ROOT
+from tests.conftest import SETTINGS
 from tests.deploy import recipe
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-CONFIG = (ROOT / "config.py").read_text()
-SETTINGS = set(re.findall(r'read\.\w+\("([A-Z_]+)"', CONFIG))
-SECRETS = set(re.findall(r'read\.secret\("([A-Z_]+)"', CONFIG))
 # What the tools of the image read, and not the desk.
 OTHERS = {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "FLASK_APP", "TMPDIR"}
 
@@ -27,7 +25,7 @@ def admitted(path: str) -> bool:
 
 
 def known(name: str) -> bool:
-    return name in SETTINGS | OTHERS or name.removesuffix("_FILE") in SECRETS
+    return name in SETTINGS.keys() | OTHERS or SETTINGS.get(name.removesuffix("_FILE"), False)
 
 
 # The image.
@@ -163,4 +161,4 @@ def test_the_services_set_nothing_that_the_desk_does_not_know() -> None:
         assert [setting for setting in service["environment"] if not known(setting)] == []
         assert service["env_file"] == [{"path": ".env", "required": False}]
     asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    assert asked - SETTINGS == {"HTTP_PORT"}
+    assert asked - SETTINGS.keys() == {"HTTP_PORT"}

@@ -35,11 +35,6 @@ def test_what_is_no_mail_server_is_refused_without_its_password(url: str) -> Non
     assert "hunter2" not in str(raised.value)
 
 
-def test_a_password_is_not_shown_with_the_settings() -> None:
-    given = BASE | SENDER | {"MAIL_URL": "smtps://desk:hunter2@mail.test"}
-    assert "hunter2" not in repr(config.load(given, env_file=None))
-
-
 @pytest.mark.parametrize(
     ("given", "said"),
     [
