@@ -45,8 +45,11 @@ def install(app: Flask) -> None:
 
 
 @commands.command()
-def worker() -> None:
+@click.option("--quiet", is_flag=True, help="Log warnings and errors alone.")
+def worker(quiet: bool) -> None:
     """Run background jobs until stopped."""
+    if quiet:
+        logging.getLogger().setLevel(logging.WARNING)
     current_app.config["DATABASE_TIMEOUTS"] = jobs.TIMEOUTS
     # A worker that has run waits for its database; one that is just started says at once that there is none.
     db.session.connection()

@@ -23,6 +23,7 @@ from ticketdesk.accounts import service as accounts
 from ticketdesk.doctor import POSTGRESQL_VERSIONS
 from ticketdesk.embedded import Cluster, EmbeddedError
 from ticketdesk.extensions import conninfo, db
+from ticketdesk.jobs import worker
 from ticketdesk.postmaster import end_with_parent
 
 # Seconds.
@@ -157,7 +158,7 @@ def serve(app: Flask, settings: Settings, listener: socket.socket, cluster: Clus
     gunicorn = ["-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
     children = [
         Child("The web server", [*gunicorn, "--bind", f"fd://{listener.fileno()}"], passes=[listener.fileno()]),
-        Child("The worker", ["-m", "flask", "--app", "wsgi", "worker"]),
+        Child("The worker", ["-m", "flask", "--app", "wsgi", "worker", "--quiet"]),
     ]
     try:
         with step("Web server and worker"):
@@ -257,7 +258,7 @@ def describe(status: int) -> str:
 
 
 def await_ready(listener: socket.socket, children: Sequence[Child], dsn: str) -> None:
-    """Wait until the desk answers that it is ready.
+    """Wait until the desk answers that it is ready, and its worker takes jobs.
 
     Raises:
         Trouble: it does not, in time.
@@ -265,7 +266,7 @@ def await_ready(listener: socket.socket, children: Sequence[Child], dsn: str) ->
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
     deadline = time.monotonic() + READY_TIMEOUT
-    while (reason := unready(host, port)) is not None:
+    while (reason := unready(host, port) or workless(dsn)) is not None:
         for child in children:
             child.tend(dsn)
         if time.monotonic() > deadline:
@@ -284,6 +285,16 @@ def unready(host: str, port: int) -> str | None:
         return f"{error or type(error).__name__}"
     finally:
         connection.close()
+
+
+def workless(dsn: str) -> str | None:
+    """Why nobody does the database's jobs yet, or None when a worker has come for them."""
+    try:
+        with psycopg.connect(dsn, connect_timeout=2) as connection:
+            workers = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+            return None if connection.execute(workers, [worker.NAME]).fetchone() else "no worker takes jobs."
+    except psycopg.Error as error:
+        return str(error)
 
 
 def greet(app: Flask, settings: Settings) -> None:

@@ -116,8 +116,16 @@ def tickets(data_dir: Path) -> set[int]:
         cluster.release()
 
 
-def test_no_kill_loses_a_ticket_or_leaves_a_process(desk: Desk) -> None:
+def test_no_kill_loses_a_ticket_or_leaves_a_process(desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
     said = desk.start()
+    assert said.splitlines()[:4] == [
+        f"PostgreSQL, with its data in {desk.data_dir}",
+        "Database schema",
+        "Web server and worker",
+        "",
+    ]
+    # Steps are for people, and no line of a log comes between them.
+    assert capfd.readouterr().err == ""
     assert f"http://127.0.0.1:{desk.port}/staff/set-up/" in said
     assert desk.ask("GET", "/")[0] == http.HTTPStatus.OK
     assert desk.data_dir.stat().st_mode & 0o777 == 0o700

@@ -17,6 +17,8 @@ from ticketdesk.jobs.queue import queue, task
 
 log = structlog.get_logger(__name__)
 
+NAME = "ticketdesk worker"
+"""How the database knows the connections of a worker that takes jobs."""
 TIMEOUTS = Timeouts(statement=900, lock=60, idle=300)
 """What a job's statements may take: a full count of many tickets has the time it needs."""
 CONCURRENCY = 4
@@ -63,7 +65,7 @@ async def _work_once(url: str, *, wait: bool) -> None:
     """Run jobs until told to stop, or until the database goes away."""
     connector = procrastinate.PsycopgConnector(
         conninfo=conninfo(url),
-        kwargs={**PATIENCE, "application_name": "ticketdesk worker", "options": TIMEOUTS.as_options(url)},
+        kwargs={**PATIENCE, "application_name": NAME, "options": TIMEOUTS.as_options(url)},
         min_size=1,
         max_size=CONCURRENCY + 2,
         timeout=CONNECTION_WAIT,
