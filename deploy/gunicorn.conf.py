@@ -4,7 +4,6 @@ Threads, because a request may wait seconds for the AI: synchronous workers woul
 make everyone else wait with it.
 """
 
-import contextlib
 import ctypes
 import gc
 import os
@@ -31,6 +30,11 @@ except ConfigError as error:
 # if it is there (structlog, Flask-Limiter and Flask-Admin) do without.
 sys.modules.update(dict.fromkeys(("rich", "PIL")))  # type: ignore[arg-type]  # None is how the language says it.
 
+# glibc alone has these.
+mallopt, malloc_trim = (getattr(ctypes.CDLL(None), name, None) for name in ("mallopt", "malloc_trim"))
+TRIM_EVERY = 10
+"""Seconds after which a web process gives back what its heap has free."""
+
 wsgi_app = "wsgi:app"
 bind = [f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"]
 
@@ -42,6 +46,15 @@ class Sharing(ThreadWorker):  # type: ignore[misc]  # It has no types.
     once and keeps them would have them all with one worker, at half the speed of two. And a connection that goes
     back to the main thread after each request, to be given to a thread for the next, costs as much as a short answer.
     """
+
+    trim_at = 0.0
+
+    def notify(self) -> None:
+        """Say that the worker lives, and give back memory that large pages took for a moment, one or two megabytes."""
+        super().notify()
+        if malloc_trim is not None and time.monotonic() >= self.trim_at:
+            malloc_trim(0)
+            self.trim_at = time.monotonic() + TRIM_EVERY
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, after a wait that is the longer the more there are; by then another may have it."""
@@ -82,9 +95,9 @@ control_socket_disable = True
 
 
 # Threads would else get heaps of their own, each of which keeps what one large answer took; they take turns in Python
-# anyway, so one heap is as fast. glibc alone has this.
-with contextlib.suppress(AttributeError, OSError):
-    ctypes.CDLL(None).mallopt(M_ARENA_MAX := -8, 1)
+# anyway, so one heap is as fast.
+if mallopt is not None:
+    mallopt(M_ARENA_MAX := -8, 1)
 
 
 def when_ready(server: Arbiter) -> None:
