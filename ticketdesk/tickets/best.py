@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ticketdesk import replica
-from ticketdesk.reading import Statement
+from ticketdesk.reading import Statement, array
 from ticketdesk.search.query import read
 from ticketdesk.tickets import queries
 from ticketdesk.tickets.filter import Filter
@@ -44,7 +44,7 @@ def page(wanted: Filter, *, cursor: str | None = None, limit: int = PAGE_SIZE) -
     if asked is None:
         ranks = {row.id: 0.0 for row in newest}
     else:
-        ranks = dict(replica.rows(_RANKS, query=str(asked.words), ids=[row.id for row in newest]))
+        ranks = dict(replica.rows(_RANKS, query=str(asked.words), ids=array(row.id for row in newest)))
         if asked.ticket_id in ranks:
             ranks[asked.ticket_id] = 1.0
     keyed = sorted((((ranks.get(row.id, 0.0), row.created_at, row.id), row) for row in newest), reverse=True)

@@ -356,9 +356,8 @@ def _stretches_of_assignees(wanted: Filter) -> Iterator[_Stretches]:
 
 def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> Subquery:
     """Rows made from their columns: one array each, so that the same number of them is the same statement."""
-    # As PostgreSQL writes arrays: the driver takes longer over each word of a list than over all of a text.
     arrays = [
-        literal(f"{{{','.join(map(str, column))}}}", ARRAY(BigInteger if isinstance(column[0], int) else String(32)))
+        literal(reading.array(column), ARRAY(BigInteger if isinstance(column[0], int) else String(32)))
         for column in columns
     ]
     table = func.unnest(*arrays).table_valued(*names).render_derived()

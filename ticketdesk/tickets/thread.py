@@ -72,12 +72,12 @@ class Thread:
 
 def waiting_for_answer(ticket_ids: Sequence[int]) -> set[int]:
     """Which of the tickets had their last public word from the customer, the description included."""
-    return {row[0] for row in replica.rows(_waiting(), ids=ticket_ids)} if ticket_ids else set()
+    return {row[0] for row in replica.rows(_waiting(), ids=reading.array(ticket_ids))} if ticket_ids else set()
 
 
 @cache
 def _waiting() -> reading.Statement:
-    given = bindparam("ids", [], type_=ARRAY(BigInteger))
+    given = bindparam("ids", "{}", type_=ARRAY(BigInteger))
     ids = func.unnest(given).table_valued("id", name="shown").render_derived()
     last = (
         select(Message.author_kind)
