@@ -7,25 +7,20 @@ passed over are never counted.
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
-from itertools import product
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     BindParameter,
     ColumnElement,
     DateTime,
     Integer,
     Select,
-    String,
-    Subquery,
     bindparam,
     cast,
     func,
-    literal,
     or_,
     select,
     true,
@@ -35,7 +30,6 @@ from sqlalchemy import (
 
 from ticketdesk import reading, replica
 from ticketdesk.core.errors import Gone, NotFound
-from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.events import Happened
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Ticket
@@ -43,9 +37,10 @@ from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.search.newest import Shape, attempts, ids
 from ticketdesk.search.query import Query, read
 from ticketdesk.tickets import counters
-from ticketdesk.tickets.filter import AnySelect, Assignee, Filter, filtered
+from ticketdesk.tickets.filter import AnySelect, Filter, filtered
 from ticketdesk.tickets.pages import PAGE_SIZE, Page, Position, cut, position_of, read_cursor
 from ticketdesk.tickets.rows import HAPPENED, LISTED, Listed
+from ticketdesk.tickets.stretches import stretches_of
 from ticketdesk.tickets.workflow import ACTIVE
 
 # What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.
@@ -294,7 +289,7 @@ def _listed(wanted: Filter, most: int, *, behind_position: bool) -> AnySelect:
         here, there = tuple_(moment, Ticket.id), tuple_(_MOMENT, _ID)
         return statement.where(here < there if wanted.sort.descending else here > there)
 
-    stretches = list(_stretches(wanted))
+    stretches = list(stretches_of(wanted))
     if not stretches:
         return ordered(behind(filtered(LISTED, wanted)), moment, Ticket.id)
     parts = []
@@ -305,61 +300,3 @@ def _listed(wanted: Filter, most: int, *, behind_position: bool) -> AnySelect:
     merged = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
     page = ordered(select(merged.c.id), merged.c.moment, merged.c.id).subquery()
     return ordered(LISTED.join(page, page.c.id == Ticket.id), moment, Ticket.id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretches:
-    """Stretches of an index, each of which has its tickets in the order of the list.
-
-    ``values`` are rows that name one stretch each by ``conditions``, ``leading``
-    the index's columns that the planner does not know to be fixed, and ``rest``
-    what is left to be filtered.
-    """
-
-    values: Subquery
-    conditions: Sequence[ColumnElement[bool]]
-    rest: Filter
-    leading: Sequence[Any] = ()
-
-
-def _stretches(wanted: Filter) -> Iterator[_Stretches]:
-    """The stretches that a filter is merged from, or none where it is better left to the planner.
-
-    An index has the tickets of one category, priority and status in their order,
-    another those of one assignee and status, and a small one those that need triage. A filter means at most 64 of
-    them, and the page is among the first rows of each. Tags, searches and
-    requesters have indexes of their own, and who sleeps is a short list.
-    """
-    if wanted.search or wanted.tag or wanted.requester or wanted.snoozed:
-        return
-    if wanted.assignee:
-        yield from _stretches_of_assignees(wanted)
-    elif wanted.category or wanted.priority or wanted.status:
-        kinds = product(wanted.category or Category, wanted.priority or Priority, wanted.status or Status)
-        values = _rows("kind", *zip(*sorted(kinds), strict=True), names=("category", "priority", "status"))
-        conditions = [getattr(Ticket, name) == values.c[name] for name in ("category", "priority", "status")]
-        yield _Stretches(values, conditions, replace(wanted, category=_ANY, priority=_ANY, status=_ANY))
-
-
-def _stretches_of_assignees(wanted: Filter) -> Iterator[_Stretches]:
-    rest = replace(wanted, assignee=_ANY, status=_ANY)
-    statuses = sorted(wanted.status or Status)
-    if people := wanted.people:
-        values = _rows("held", *zip(*product(people, statuses), strict=True), names=("assignee_id", "status"))
-        conditions = [Ticket.assignee_id == values.c.assignee_id, Ticket.status == values.c.status]
-        yield _Stretches(values, conditions, rest)
-    if Assignee.NONE in wanted.assignee:
-        values = _rows("free", statuses, names=("status",))
-        conditions = [Ticket.assignee_id.is_(None), Ticket.status == values.c.status]
-        yield _Stretches(values, conditions, rest, leading=[Ticket.assignee_id])
-
-
-def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> Subquery:
-    """Rows made from their columns: one array each, so that the same number of them is the same statement."""
-    arrays = [
-        literal(reading.array(column), ARRAY(BigInteger if isinstance(column[0], int) else String(32)))
-        for column in columns
-    ]
-    table = func.unnest(*arrays).table_valued(*names).render_derived()
-    # The planner takes arrays that it does not see for ten rows long, and would plan anew each time where they are not.
-    return select(table).limit(reading.at_most(len(columns[0]))).subquery(name)
