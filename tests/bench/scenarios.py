@@ -89,6 +89,20 @@ def _sorted(desk: Desk) -> Requests:
     return Requests([f"/api/tickets/?sort={sort}{wanted}" for sort in sorts for wanted in filters])
 
 
+def _searched_and_filtered(desk: Desk) -> Requests:
+    words = searched()
+    typed = (words.rare, words.common, words.pair, words.prefix)
+    filters = ("status=open", "status=open&priority=high", "category=billing", "status=closed&priority=critical")
+    return Requests(
+        [
+            f"/api/tickets/?{urlencode({'search': word, 'sort': sort})}&{wanted}"
+            for sort in ("-created_at", "-updated_at", "-priority")
+            for word in typed
+            for wanted in filters
+        ]
+    )
+
+
 def _one(desk: Desk) -> Requests:
     choose, ids = random.Random(8), _ids(desk)
     return Requests([f"/api/tickets/{choose.choice(ids)}/" for _ in range(200)])
@@ -138,6 +152,7 @@ SCENARIOS = (
     Scenario("search, prefix", _search("prefix"), 3),
     Scenario("search, reference", _search("reference"), 3),
     Scenario("search, phrase", _search("phrase"), 10),
+    Scenario("search and filters", _searched_and_filtered, 3),
     Scenario("one ticket", _one, 1.3),
     Scenario("stats", lambda desk: Requests(["/api/tickets/stats/"]), 1.2),
     Scenario("create", _create, 1.3),

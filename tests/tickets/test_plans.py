@@ -206,6 +206,13 @@ FILTERS = (
     "search=lonely4711.",
     "search=printer",
     "search=nobody-wrote-this",
+    "search=printer&status=open",
+    "search=printer.&status=closed",
+    "search=printer+fire&category=billing",
+    "search=desk&status=open&priority=high",
+    "search=lonely4711&priority=high",
+    "search=lonely4711&assignee=none&status=closed",
+    "search=printer&tag=recall",
 )
 
 

@@ -1,11 +1,11 @@
-"""How common words are, by the statistics that PostgreSQL keeps of the search index, and when tickets came."""
+"""How common words are, by the statistics of the search index; how many tickets came when, and of which kinds."""
 
 import sys
 import time
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate
@@ -34,11 +34,20 @@ _STATISTICS = Statement(
 )
 # Without what the counters have not folded in yet, which are the latest few.
 _DAYS = Statement(b"SELECT day, tickets FROM ticket_day WHERE tickets > 0", {}, plan_for_values=False)
+_KINDS = Statement(
+    b"SELECT category, priority, status, tickets FROM ticket_total WHERE tickets > 0", {}, plan_for_values=False
+)
+
+Kind = tuple[str, str, str]
+"""A category, a priority and a status."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frequencies:
-    """How many tickets there are, when they came, and the share of them that has each of the common words."""
+    """How many tickets there are, when they came, and the share of them that has each of the common words.
+
+    What was read at different times is not equal, so that it can be told apart at once.
+    """
 
     tickets: float
     days: Sequence[int]
@@ -50,6 +59,8 @@ class Frequencies:
     shares: tuple[float, ...]
     rare: float
     """The share of a word that is not among them."""
+    kinds: Mapping[Kind, int] = field(default_factory=dict)
+    """How many tickets there are of each kind."""
 
     def days_with(self, tickets: float, before: datetime | None) -> int | None:
         """How many days to go back from the latest, or from a moment, to pass so many tickets; None if there are fewer.
@@ -61,6 +72,16 @@ class Frequencies:
             return None
         first = bisect_right(self.until, self.until[last - 1] - tickets, hi=last - 1)
         return self.days[last - 1] - self.days[first]
+
+    def share_of(self, category: Collection[str], priority: Collection[str], status: Collection[str]) -> float:
+        """The share of tickets that are of any of the kinds, where no words for a field mean all."""
+        asked = (category, priority, status)
+        meant = sum(
+            tickets
+            for kind, tickets in self.kinds.items()
+            if all(not words or word in words for words, word in zip(asked, kind, strict=True))
+        )
+        return meant / (sum(self.kinds.values()) or 1)
 
     def share(self, node: Node) -> float:
         """The share of tickets that a query finds, were its words spread over them independently of each other."""
@@ -115,4 +136,5 @@ def _read(_database: str, _minute: int) -> Frequencies:
         lexemes=tuple(lexeme for lexeme, _ in common),
         shares=tuple(share for _, share in common),
         rare=min((share for _, share in common), default=2 * _UNKNOWN) / 2,
+        kinds={(category, priority, status): count for category, priority, status, count in reading.rows(_KINDS)},
     )

@@ -41,7 +41,7 @@ _WALK_MOST = 10_000
 _FEW = 1_000
 _DAYS_MOST = 448
 # Words are not spread evenly, so a page is looked for among more tickets than it should take, and then many more.
-_RESERVE, _LONGER = 1.5, 5
+RESERVE, LONGER = 1.5, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,13 @@ class Shape:
     behind: bool
 
 
-def attempts(query: Node, *, behind: tuple[datetime, int] | None, most: int) -> Iterator[tuple[Shape, dict[str, Any]]]:
+def attempts(
+    query: Node, *, behind: tuple[datetime, int] | None, most: int, filtered: bool = False
+) -> Iterator[tuple[Shape, dict[str, Any]]]:
     """What finds the newest ``most`` tickets that match, behind a ticket's time and id: shapes for `ids` and values.
 
-    They are to be tried one after the other until one gives as many; the last gives all there are.
+    They are to be tried one after the other until one gives as many; the last gives all there are. Where they are
+    ``filtered`` after that, each gives all that match in its time.
     """
     moment, ticket_id = behind or (None, None)
     for step in steps(query, frequencies.current(), most, before=moment):
@@ -84,7 +87,7 @@ def attempts(query: Node, *, behind: tuple[datetime, int] | None, most: int) -> 
             "walked": step.walked,
             "moment": moment,
             "id": ticket_id,
-            "most": most,
+            "most": None if filtered else most,
         }
         yield Shape(step.indexed is None, step.days is not None, behind is not None), values
 
@@ -108,14 +111,7 @@ def _found(shape: Shape) -> Statement:
 
 def steps(query: Node, known: Frequencies, most: int, *, before: datetime | None) -> Iterator[Step]:
     """What to try one after the other until a page of what is before a moment is full; the last finds all there is."""
-    too_common = None
-    beginning = next((word for word in words(query) if word.beginning), None)
-    if beginning and known.share(beginning) * known.tickets > _GATHERED_MOST:
-        forms = known.beginning_with(beginning.lexeme)
-        if len(forms) > _FORMS_MOST:
-            too_common = beginning
-        elif forms:
-            query = _replaced(query, beginning, any_of(forms))
+    query, too_common = with_common_forms(query, known)
     indexed = _leading(query, but=too_common)
     if indexed is None and too_common is None:
         # It only says what a ticket must not have, and nearly all tickets have not.
@@ -125,12 +121,26 @@ def steps(query: Node, known: Frequencies, most: int, *, before: datetime | None
         yield Step(query, None, walked=_WALK_MOST)
         indexed = query
     if known.most(indexed) * known.tickets > _FEW:
-        passed, tried = _RESERVE * most / max(known.share(query), 1e-9), -1
+        passed, tried = RESERVE * most / max(known.share(query), 1e-9), -1
         while (days := known.days_with(passed, before)) is not None and days <= _DAYS_MOST:
             if days > tried:
                 yield Step(query, indexed, days)
-            passed, tried = passed * _LONGER, days
+            passed, tried = passed * LONGER, days
     yield Step(query, indexed)
+
+
+def with_common_forms(query: Node, known: Frequencies) -> tuple[Node, Word | None]:
+    """The query with the common words that begin so in place of a beginning that very many tickets have.
+
+    Where these words are many, the query as it is, and the beginning, of which an index makes nothing.
+    """
+    beginning = next((word for word in words(query) if word.beginning), None)
+    if beginning is None or known.share(beginning) * known.tickets <= _GATHERED_MOST:
+        return query, None
+    forms = known.beginning_with(beginning.lexeme)
+    if len(forms) > _FORMS_MOST:
+        return query, beginning
+    return (_replaced(query, beginning, any_of(forms)) if forms else query), None
 
 
 def _leading(query: Node, but: Word | None) -> Node | None:
@@ -183,4 +193,7 @@ def ids(shape: Shape) -> Subquery:
         {_ORDER} LIMIT CAST(:most AS bigint)
         """  # noqa: S608  (put together from constants)
     )
-    return statement.columns(id=BigInteger).subquery("found")
+    left_open = {"compared", "most", "walked" if shape.walk else "indexed"}
+    left_open |= {"moment", "id"} if shape.behind else set()
+    left_open |= {"moment", "unit", "stretches"} if shape.within else set()
+    return statement.bindparams(**dict.fromkeys(left_open)).columns(id=BigInteger).subquery("found")

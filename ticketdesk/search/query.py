@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from flask import current_app
-from sqlalchemy import BigInteger, ColumnElement, cast, func, literal, or_
+from sqlalchemy import BigInteger, ColumnElement, any_, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import aliased
 
 from ticketdesk import reading
 from ticketdesk.models import Ticket
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.models.ticket import REFERENCE_PREFIX
 from ticketdesk.reading import Statement
+from ticketdesk.search import frequencies
+from ticketdesk.search.newest import with_common_forms
 from ticketdesk.search.tsquery import Node, leaves, parse, with_forms
 from ticketdesk.search.vocabulary import SIMPLE, forms
 
 QUERY_MAX = 500
 _FORMS_KEPT = 60.0
+_GATHERED_MOST = 2_500
 
 _WORD = re.compile(r"\w")
 _REFERENCE = re.compile(rf"\s*{REFERENCE_PREFIX}(\d{{1,19}})\s*", re.IGNORECASE | re.ASCII)
@@ -38,9 +42,15 @@ _READ = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was typed into a search box: its words, and the id of the ticket whose reference it is."""
+    """What was typed into a search box: its words, and the id of the ticket whose reference it is.
+
+    ``indexed`` is what an index of words is asked for (see `newest.with_common_forms`),
+    and ``gathered`` tells that what it finds is to be fetched before anything else.
+    """
 
     words: Node
+    indexed: Node
+    gathered: bool
     ticket_id: int | None = None
 
 
@@ -70,7 +80,12 @@ def _read(typed: str, language: str, _minute: int) -> Query | None:
     if language != SIMPLE:
         words = with_forms(words, forms({word.lexeme for word in leaves(words)}, language))
     reference = _REFERENCE.fullmatch(typed)
-    return Query(words, int(reference[1]) if reference and int(reference[1]) <= BIGINT_MAX else None)
+    known = frequencies.current()
+    indexed, _ = with_common_forms(words, known)
+    # The planner takes any beginning for one that two percent of the tickets have, and would rather walk through all.
+    begun = any(word.beginning for word in leaves(indexed))
+    gathered = begun and known.most(indexed) * known.tickets <= _GATHERED_MOST
+    return Query(words, indexed, gathered, int(reference[1]) if reference and int(reference[1]) <= BIGINT_MAX else None)
 
 
 def matching(query: Query) -> ColumnElement[bool]:
@@ -81,7 +96,10 @@ def matching(query: Query) -> ColumnElement[bool]:
     is there. The weights tell the parts apart: A and B are the title and the
     description, C are replies and D are notes.
     """
-    words = Ticket.search_vector.op("@@")(cast(literal(str(query.words)), TSQUERY))
+    of = aliased(Ticket) if query.gathered else Ticket
+    words: ColumnElement[bool] = of.search_vector.op("@@")(cast(literal(str(query.indexed)), TSQUERY))
+    if query.gathered:
+        words = Ticket.id == any_(func.array(select(of.id).where(words).scalar_subquery()))
     if query.ticket_id is None:
         return words
     return or_(Ticket.id == func.ticket_survivor(cast(query.ticket_id, BigInteger)), words)

@@ -76,6 +76,11 @@ class Filter:
         return self == kinds and not self.snoozed
 
     @property
+    def but_for_search(self) -> "Filter":
+        """The same without its search."""
+        return replace(self, search="", best=False)
+
+    @property
     def hangs_on_values(self) -> bool:
         """Whether its list is to be planned for its values.
 

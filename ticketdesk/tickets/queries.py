@@ -34,6 +34,7 @@ from ticketdesk.events import Happened
 from ticketdesk.extensions import db
 from ticketdesk.models import Event, EventKind, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
+from ticketdesk.search import frequencies
 from ticketdesk.search.newest import Shape, attempts, ids
 from ticketdesk.search.query import Query, read
 from ticketdesk.tickets import counters
@@ -41,6 +42,7 @@ from ticketdesk.tickets.filter import AnySelect, Filter, filtered
 from ticketdesk.tickets.pages import PAGE_SIZE, Page, Position, cut, position_of, read_cursor
 from ticketdesk.tickets.rows import HAPPENED, LISTED, Listed
 from ticketdesk.tickets.stretches import stretches_of
+from ticketdesk.tickets.ways import quickest
 from ticketdesk.tickets.workflow import ACTIVE
 
 # What customers are told about. A kind that is not named here is kept from them, so a new one never shows by accident.
@@ -94,46 +96,55 @@ def _next(wanted: Filter, ticket: Ticket) -> int | None:
 
 def first(wanted: Filter, after: Position | None = None, *, most: int) -> list[Listed]:
     """The first rows of a list, or the first behind a position."""
-    if (
-        wanted == Filter(search=wanted.search, best=wanted.best)
-        and (asked := read(wanted.search))
-        and asked.ticket_id is None
-    ):
-        return _newest(asked, after, most)
+    asked = read(wanted.search)
+    if asked:
+        latest = _latest(asked, wanted, after, most)
+        if latest is not None:
+            return latest
     found: list[Listed] = []
     for group, start in _groups(wanted, after):
         place = {"moment": start.moment, "id": start.id} if start else {}
-        statement = _prepared(group, read(group.search), most, behind_position=start is not None)
+        by_stretches = asked is None or quickest(asked, group, most, frequencies.current()).by_stretches
+        statement = _prepared(group, asked, most, by_stretches=by_stretches, behind_position=start is not None)
         found += map(Listed._make, replica.rows(statement, **place))
         if len(found) >= most:
             break
     return found[:most]
 
 
-def _newest(asked: Query, after: Position | None, most: int) -> list[Listed]:
-    """The newest rows that match a search and nothing else."""
+def _latest(asked: Query, wanted: Filter, after: Position | None, most: int) -> list[Listed] | None:
+    """The newest rows that match a search; None where they are not to be looked for so, or not found."""
+    looks = quickest(asked, wanted, most, frequencies.current()).looks
+    if looks == 0:
+        return None
+    kinds, behind = wanted.but_for_search, (after.moment, after.id) if after else None
     found: list[Listed] = []
-    for shape, values in attempts(asked.words, behind=(after.moment, after.id) if after else None, most=most):
-        found = [Listed._make(row) for row in replica.rows(_searched(shape), **values)]
+    ways = attempts(asked.words, behind=behind, most=most, filtered=looks is not None)
+    for look, (shape, values) in enumerate(ways):
+        if looks is not None and (look == looks or not shape.within):
+            return None
+        found = [Listed._make(row) for row in replica.rows(_searched(shape, kinds, most), **values)]
         if len(found) == most:
             break
     return found
 
 
-@cache
-def _searched(shape: Shape) -> reading.Statement:
+@lru_cache(maxsize=256)
+def _searched(shape: Shape, kinds: Filter, most: int) -> reading.Statement:
     found = ids(shape)
-    newest_first = (Ticket.created_at.desc(), Ticket.id.desc())
-    return reading.compiled(LISTED.join(found, found.c.id == Ticket.id).order_by(*newest_first))
+    listing = filtered(LISTED.join(found, found.c.id == Ticket.id), kinds)
+    return reading.compiled(listing.order_by(Ticket.created_at.desc(), Ticket.id.desc()).limit(reading.at_most(most)))
 
 
 @lru_cache(maxsize=256)
-def _prepared(wanted: Filter, asked: Query | None, most: int, *, behind_position: bool) -> reading.Statement:
+def _prepared(
+    wanted: Filter, asked: Query | None, most: int, *, by_stretches: bool, behind_position: bool
+) -> reading.Statement:
     """The statement of a list, kept because making it takes longer than PostgreSQL takes to answer it.
 
     What a search asks for is not the same for ever, so it is told beside the filter.
     """
-    listing = _listed(wanted, most, behind_position=behind_position)
+    listing = _listed(wanted, most, by_stretches=by_stretches, behind_position=behind_position)
     return reading.compiled(listing, plan_for_values=wanted.hangs_on_values)
 
 
@@ -274,7 +285,7 @@ def _groups(wanted: Filter, after: Position | None) -> Iterator[tuple[Filter, Po
             yield replace(wanted, **only), after if after and after.word == word else None
 
 
-def _listed(wanted: Filter, most: int, *, behind_position: bool) -> AnySelect:
+def _listed(wanted: Filter, most: int, *, by_stretches: bool, behind_position: bool) -> AnySelect:
     """The first rows of a list, or of one group of it, behind the position."""
     moment = getattr(Ticket, wanted.sort.moment)
     limit = reading.at_most(most)
@@ -289,7 +300,7 @@ def _listed(wanted: Filter, most: int, *, behind_position: bool) -> AnySelect:
         here, there = tuple_(moment, Ticket.id), tuple_(_MOMENT, _ID)
         return statement.where(here < there if wanted.sort.descending else here > there)
 
-    stretches = list(stretches_of(wanted))
+    stretches = list(stretches_of(wanted)) if by_stretches else []
     if not stretches:
         return ordered(behind(filtered(LISTED, wanted)), moment, Ticket.id)
     parts = []

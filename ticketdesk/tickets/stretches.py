@@ -24,12 +24,13 @@ _ANY: frozenset[Any] = frozenset()
 class Stretches:
     """Stretches of an index, each of which has its tickets in the order of the list.
 
-    ``values`` are rows that name one stretch each by ``conditions``, ``leading``
+    ``values`` are ``number`` rows that name one stretch each by ``conditions``, ``leading``
     the index's columns that the planner does not know to be fixed, and ``rest``
     what is left to be filtered.
     """
 
     values: Subquery
+    number: int
     conditions: Sequence[ColumnElement[bool]]
     rest: Filter
     leading: Sequence[Any] = ()
@@ -38,30 +39,31 @@ class Stretches:
 def stretches_of(wanted: Filter) -> Iterator[Stretches]:
     """The stretches that a filter is merged from, or none where it is better left to the planner.
 
-    Tags, searches and requesters have indexes of their own, and who sleeps is a short list.
+    Tags and requesters have indexes of their own, and who sleeps is a short list.
     """
-    if wanted.search or wanted.tag or wanted.requester or wanted.snoozed:
+    if wanted.tag or wanted.requester or wanted.snoozed:
         return
     if wanted.assignee:
         yield from _stretches_of_assignees(wanted)
     elif wanted.category or wanted.priority or wanted.status:
-        kinds = product(wanted.category or Category, wanted.priority or Priority, wanted.status or Status)
-        values = _rows("kind", *zip(*sorted(kinds), strict=True), names=("category", "priority", "status"))
+        kinds = sorted(product(wanted.category or Category, wanted.priority or Priority, wanted.status or Status))
+        values = _rows("kind", *zip(*kinds, strict=True), names=("category", "priority", "status"))
         conditions = [getattr(Ticket, name) == values.c[name] for name in ("category", "priority", "status")]
-        yield Stretches(values, conditions, replace(wanted, category=_ANY, priority=_ANY, status=_ANY))
+        yield Stretches(values, len(kinds), conditions, replace(wanted, category=_ANY, priority=_ANY, status=_ANY))
 
 
 def _stretches_of_assignees(wanted: Filter) -> Iterator[Stretches]:
     rest = replace(wanted, assignee=_ANY, status=_ANY)
     statuses = sorted(wanted.status or Status)
     if people := wanted.people:
-        values = _rows("held", *zip(*product(people, statuses), strict=True), names=("assignee_id", "status"))
+        held = list(product(people, statuses))
+        values = _rows("held", *zip(*held, strict=True), names=("assignee_id", "status"))
         conditions = [Ticket.assignee_id == values.c.assignee_id, Ticket.status == values.c.status]
-        yield Stretches(values, conditions, rest)
+        yield Stretches(values, len(held), conditions, rest)
     if Assignee.NONE in wanted.assignee:
         values = _rows("free", statuses, names=("status",))
         conditions = [Ticket.assignee_id.is_(None), Ticket.status == values.c.status]
-        yield Stretches(values, conditions, rest, leading=[Ticket.assignee_id])
+        yield Stretches(values, len(statuses), conditions, rest, leading=[Ticket.assignee_id])
 
 
 def _rows(name: str, *columns: Sequence[Any], names: Sequence[str]) -> Subquery:
