@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR, UUID
@@ -146,7 +147,13 @@ class Ticket(Base):
         Index("ix_ticket_assignee", "assignee_id", "status", "created_at", "id", postgresql_where=_PRESENT),
         Index("ix_ticket_assignee_updated", "assignee_id", "status", "updated_at", "id", postgresql_where=_PRESENT),
         # What is not sorted into such an index yet is read by each search, so it is kept short (in kB) or not at all.
-        Index("ix_ticket_tags", "tags", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index(
+            "ix_ticket_tags",
+            "tags",
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+            postgresql_where=text("tags <> '{}'"),
+        ),
         Index(
             "ix_ticket_snoozed", "snoozed_until", postgresql_where=text("snoozed_until IS NOT NULL AND gone_at IS NULL")
         ),
@@ -188,6 +195,16 @@ class Ticket(Base):
     @classmethod
     def _present(cls) -> ColumnElement[bool]:
         return cls.gone_at.is_(None)
+
+    @hybrid_property
+    def tagged(self) -> bool:
+        """Whether the ticket has any tags; said beside which ones, it lets the index of tags be asked."""
+        return bool(self.tags)
+
+    @tagged.inplace.expression
+    @classmethod
+    def _tagged(cls) -> ColumnElement[bool]:
+        return cls.tags != literal_column("'{}'")
 
     @property
     def in_trash(self) -> bool:

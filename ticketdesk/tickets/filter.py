@@ -98,7 +98,7 @@ def filtered(statement: AnySelect, wanted: Filter) -> AnySelect:
         _any_of(Ticket.priority, wanted.priority),
         _any_of(Ticket.status, wanted.status),
         _assigned(wanted),
-        Ticket.tags.overlap(sorted(wanted.tag)) if wanted.tag else None,
+        and_(Ticket.tagged, Ticket.tags.overlap(sorted(wanted.tag))) if wanted.tag else None,
         func.lower(Ticket.requester_email) == wanted.requester.lower() if wanted.requester else None,
         Ticket.created_at >= wanted.created_after if wanted.created_after else None,
         Ticket.created_at < wanted.created_before if wanted.created_before else None,

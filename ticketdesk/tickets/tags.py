@@ -50,5 +50,5 @@ def offered() -> Sequence[str]:
 @cache
 def _offered() -> reading.Statement:
     # In the collation of the tickets' tags, or their index could not be asked.
-    used = exists().where(Ticket.tags.contains(array([Tag.name.collate("default")])))
+    used = exists().where(Ticket.tagged, Ticket.tags.contains(array([Tag.name.collate("default")])))
     return reading.compiled(select(Tag.name).where(used).order_by(Tag.name).limit(reading.at_most(OFFERED_MAX)))
