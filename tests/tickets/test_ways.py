@@ -157,3 +157,19 @@ def test_the_share_of_kinds_is_known_from_the_counters() -> None:
     assert KNOWN.share_of((), (), {"open"}) == pytest.approx(OPEN / (OPEN + CLOSED))
     assert KNOWN.share_of({"billing"}, {"high", "low"}, {"closed"}) == pytest.approx(CLOSED / (OPEN + CLOSED) / 8)
     assert KNOWN.share_of((), (), {"resolved"}) == 0
+
+
+def test_a_beginning_is_no_longer_gathered_when_it_has_become_common(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gathered(minute: int) -> bool:
+        monkeypatch.setattr(frequencies, "edition", lambda: ("a desk that grows", minute))
+        asked = read("print")
+        assert asked is not None
+        return asked.gathered
+
+    assert gathered(1)
+    filled = "INSERT INTO ticket (title, description) SELECT 'The printer', 'is on fire' FROM generate_series(1, 3000)"
+    for statement in (filled, "ANALYZE ticket"):
+        db.session.execute(sa.text(statement))
+    assert not gathered(2)

@@ -118,9 +118,14 @@ class Frequencies:
         return self.shares[place] if self.lexemes[place : place + 1] == (word.lexeme,) else self.rare
 
 
+def edition() -> tuple[str, int]:
+    """Of which database, and of which minute, is what `current` gives: what follows from it is kept by this name."""
+    return str(db.engine.engine.url), int(time.monotonic() / _KEPT)
+
+
 def current() -> Frequencies:
     """The frequencies of the desk's database, which are read anew each minute."""
-    return _read(str(db.engine.engine.url), int(time.monotonic() / _KEPT))
+    return _read(*edition())
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,6 @@
 """Reading what someone typed into a search box."""
 
 import re
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +20,6 @@ from ticketdesk.search.tsquery import Node, leaves, parse, with_forms
 from ticketdesk.search.vocabulary import SIMPLE, forms
 
 QUERY_MAX = 500
-_FORMS_KEPT = 60.0
 _GATHERED_MOST = 2_500
 
 _WORD = re.compile(r"\w")
@@ -60,19 +58,18 @@ def read(typed: str) -> Query | None:
     Words must all occur; ``"…"`` is a phrase, ``or`` and ``-`` work as in a web
     search, and the last word also counts as a beginning. Case and accents do not
     matter, nor do the endings of words in the desk's language. A reference such as
-    TD-1042 also finds that ticket itself, or the one
-    that it was merged into.
-    Only the first 500 characters are read.
+    TD-1042 also finds that ticket itself, or the one that it was merged into. Only
+    the first 500 characters are read.
     """
     typed = typed.replace("\x00", " ")[:QUERY_MAX].encode("utf-8", "replace").decode("utf-8")
     if _WORD.search(typed) is None:
         return None
-    # Which forms a word has is learnt as tickets come in.
-    return _read(typed, current_app.config["SEARCH_LANGUAGE"], int(time.monotonic() / _FORMS_KEPT))
+    # Which forms a word has, and how common it is, is learnt as tickets come in.
+    return _read(typed, current_app.config["SEARCH_LANGUAGE"], frequencies.edition())
 
 
 @lru_cache(maxsize=512)
-def _read(typed: str, language: str, _minute: int) -> Query | None:
+def _read(typed: str, language: str, _edition: tuple[str, int]) -> Query | None:
     [(written,)] = reading.rows(_READ, typed=typed, unfinished=typed[-1].isalnum())
     words = parse(written)
     if words is None:

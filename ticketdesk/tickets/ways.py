@@ -33,7 +33,8 @@ class Way:
     by_stretches: bool = False
 
 
-@lru_cache(maxsize=256)
+# A request asks for its way twice; what is kept keeps all that was known with it, so it is not much.
+@lru_cache(maxsize=16)
 def quickest(asked: Query, wanted: Filter, most: int, known: Frequencies) -> Way:
     """The quickest way to the first ``most`` rows."""
     newest_of_kinds = wanted.sort is Sort.NEWEST and asked.ticket_id is None and wanted.but_for_search.only_kinds
@@ -45,11 +46,15 @@ def quickest(asked: Query, wanted: Filter, most: int, known: Frequencies) -> Way
     fetched = matches * kinds
     # PostgreSQL takes the way with fewer tickets, for it thinks that an index of words costs next to nothing.
     planned = matches * _NOTED + fetched * _FETCHED if fetched < walked else walked * _WALKED
-    stretches = sum(stretch.number for stretch in stretches_of(wanted))
-    merged = stretches * most / words * _MERGED
+    merged = _stretches(wanted.but_for_search) * most / words * _MERGED
     by_stretches = 0 < merged < planned
     looks, look = 0, RESERVE * most * _FILTERED
     # A look is worth it while it is quicker than what follows, and there are as many rows at all.
     while newest_of_kinds and fetched > most and look < (merged if by_stretches else planned):
         looks, look = looks + 1, look * LONGER
     return Way(looks, by_stretches)
+
+
+@lru_cache(maxsize=256)
+def _stretches(wanted: Filter) -> int:
+    return sum(stretch.number for stretch in stretches_of(wanted))
