@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -9,9 +10,11 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ticketdesk import reading, replica
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.extensions import db
 from ticketdesk.models import Ticket
+from ticketdesk.reading import Statement
 from ticketdesk.search import frequencies
 from ticketdesk.search.frequencies import Frequencies
 from ticketdesk.search.query import read
@@ -150,6 +153,25 @@ def test_the_way_follows_from_how_common_words_and_kinds_are(app: Flask, wanted:
     asked = read(wanted.search)
     assert asked is not None
     assert quickest(asked, wanted, 51, KNOWN) == way
+
+
+def test_what_the_latest_tickets_do_not_have_is_looked_for_there_twice(
+    desk: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = "UPDATE ticket SET status = CASE WHEN created_at < :start - interval '1 year' THEN 'closed' ELSE 'open' END"
+    db.session.execute(sa.text(old), {"start": START})
+    known = replace(KNOWN, lexemes=WORDS, shares=(0.3,) * len(WORDS))
+    monkeypatch.setattr(frequencies, "current", lambda: known)
+    monkeypatch.setattr(queries, "quickest", lambda *_: Way(looks=3))
+    sent: list[Statement] = []
+
+    def rows(statement: Statement, **values: Any) -> list[reading.Row]:
+        sent.append(statement)
+        return reading.rows(statement, **values)
+
+    monkeypatch.setattr(replica, "rows", rows)
+    assert len(queries.first(Filter(search="jam", status=frozenset({Status.CLOSED})), most=20)) == 20
+    assert len(sent) == 3
 
 
 def test_the_share_of_kinds_is_known_from_the_counters() -> None:

@@ -128,7 +128,7 @@ def current() -> Frequencies:
     return _read(*edition())
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _read(_database: str, _minute: int) -> Frequencies:
     [(tickets, lexemes, shares)] = reading.rows(_STATISTICS)
     days = sorted(reading.rows(_DAYS))

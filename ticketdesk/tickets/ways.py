@@ -33,8 +33,8 @@ class Way:
     by_stretches: bool = False
 
 
-# A request asks for its way twice; what is kept keeps all that was known with it, so it is not much.
-@lru_cache(maxsize=16)
+# A request asks for its way twice; what is kept keeps all that was known then, half a megabyte, so it is not much.
+@lru_cache(maxsize=2)
 def quickest(asked: Query, wanted: Filter, most: int, known: Frequencies) -> Way:
     """The quickest way to the first ``most`` rows."""
     newest_of_kinds = wanted.sort is Sort.NEWEST and asked.ticket_id is None and wanted.but_for_search.only_kinds
