@@ -12,8 +12,15 @@ from werkzeug.test import TestResponse
 from tests.conftest import csrf_header
 from ticketdesk.extensions import db
 from ticketdesk.models import Staff
+from ticketdesk.staff import live
 
 Send = Callable[..., TestResponse]
+
+
+@pytest.fixture(autouse=True)
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no minute end within a test, for what refreshes itself is drawn anew in the next."""
+    monkeypatch.setattr(live, "minute", lambda: 1)
 
 
 @pytest.fixture

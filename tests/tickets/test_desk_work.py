@@ -53,9 +53,9 @@ class TestDrafts:
 class TestPresence:
     def test_others_are_seen_while_their_page_is_open(self, app: Flask) -> None:
         ticket, ada, bob = make_ticket(), make_staff(name="Ada"), make_staff(name="Bob")
-        note_presence(ticket, ada)
-        note_presence(ticket, bob)
-        note_presence(ticket, bob, typing=True)
+        note_presence(ticket.id, ada)
+        note_presence(ticket.id, bob)
+        note_presence(ticket.id, bob, typing=True)
         assert [(who.name, who.typing) for who in who_is_here(ticket, besides=ada)] == [("Bob", True)]
         assert [(who.name, who.typing) for who in who_is_here(ticket, besides=bob)] == [("Ada", False)]
         assert who_is_here(make_ticket(), besides=ada) == []
@@ -64,11 +64,11 @@ class TestPresence:
 
     def test_what_was_open_before_is_forgotten(self, app: Flask) -> None:
         one, two, ada = make_ticket(), make_ticket(), make_staff()
-        note_presence(one, ada)
-        note_presence(two, ada)
+        note_presence(one.id, ada)
+        note_presence(two.id, ada)
         assert db.session.scalar(sa.text("SELECT count(*) FROM presence")) == 2, "Two tabs are two tickets."
         db.session.execute(sa.text("UPDATE presence SET seen_at = seen_at - interval '1 minute'"))
-        note_presence(two, ada)
+        note_presence(two.id, ada)
         assert db.session.scalars(sa.text("SELECT ticket_id FROM presence")).all() == [two.id]
 
 

@@ -69,7 +69,7 @@ class Ai(ConsolePage):
     @route("/now")
     def now(self) -> ResponseReturnValue:
         """What changes from minute to minute, alone, for the page that refreshes itself."""
-        return live_part(self.page("staff/_ai_now.html", **_state()))
+        return live_part(lambda: self.page("staff/_ai_now.html", **_state()))
 
     @route("/try", "POST")
     def try_it(self) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from ticketdesk.staff.filters import address
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.staff.worklist import places
-from ticketdesk.tickets import queries
+from ticketdesk.tickets import queries, revision
 from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.rating import satisfaction
@@ -45,7 +45,7 @@ class Dashboard(ConsolePage):
     @route("/figures")
     def figures(self) -> ResponseReturnValue:
         """The figures alone, for the page that refreshes itself."""
-        return live_part(self.page("staff/_figures.html", **_figures()))
+        return live_part(lambda: self.page("staff/_figures.html", **_figures()), revision.of_desk())
 
 
 def _figures() -> dict[str, object]:

@@ -24,7 +24,7 @@ class Incidents(ConsolePage):
     @route("/")
     def index(self) -> ResponseReturnValue:
         """What goes on, for the page that refreshes itself."""
-        return live_part(self.page("staff/_incidents.html", incidents=incidents.current()))
+        return live_part(lambda: self.page("staff/_incidents.html", incidents=incidents.current()))
 
     @route("/dismiss", "POST")
     def dismiss(self) -> ResponseReturnValue:

@@ -27,7 +27,7 @@ from ticketdesk.staff.queue_rows import drawn
 from ticketdesk.staff.reading import FIELDS, WAKE, me, read_bulk, read_ticket_ids
 from ticketdesk.staff.undo import tell
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import assignment, best, queries, serialize, service, tags, thread
+from ticketdesk.tickets import assignment, best, queries, revision, serialize, service, tags, thread
 from ticketdesk.tickets.filter import Assignee, Filter
 from ticketdesk.tickets.pages import Sort
 from ticketdesk.tickets.saved_views import ALL_OPEN, view_of
@@ -108,7 +108,8 @@ class Queue(ConsolePage):
     @route("/rows")
     def rows(self) -> ResponseReturnValue:
         """The list alone, for the page that refreshes itself."""
-        return live_part(self.page("staff/_queue_list.html", **_list(read_filter(request.args))))
+        wanted = read_filter(request.args)
+        return live_part(lambda: self.page("staff/_queue_list.html", **_list(wanted)), revision.of_desk())
 
     @route("/<int:ticket_id>")
     def opened(self, ticket_id: int) -> ResponseReturnValue:

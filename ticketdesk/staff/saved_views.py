@@ -15,7 +15,7 @@ from ticketdesk.staff.filters import address, read_filter
 from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import me
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import saved_views
+from ticketdesk.tickets import revision, saved_views
 from ticketdesk.tickets.filter import Filter
 from ticketdesk.tickets.saved_views import View
 
@@ -61,7 +61,7 @@ class SavedViews(ConsolePage):
     @route("/side")
     def side(self) -> ResponseReturnValue:
         """The views alone, for the side bar that refreshes itself."""
-        return live_part(self.page("staff/_views.html"))
+        return live_part(lambda: self.page("staff/_views.html"), revision.of_desk())
 
     @route("/<key>", "POST")
     def change(self, key: str) -> ResponseReturnValue:

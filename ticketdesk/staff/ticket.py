@@ -18,10 +18,22 @@ from ticketdesk.gate import caller
 from ticketdesk.models import MessageKind, Ticket
 from ticketdesk.staff import conversation, local_time, worklist
 from ticketdesk.staff.conversation import Composer
-from ticketdesk.staff.live import live_part
+from ticketdesk.staff.live import live_part, unchanged
 from ticketdesk.staff.reading import FIELDS, me, read_assignee, read_changes, read_id
 from ticketdesk.staff.views import ConsolePage, route
-from ticketdesk.tickets import acts, alike, assignment, merging, queries, serialize, service, snooze, thread, trash
+from ticketdesk.tickets import (
+    acts,
+    alike,
+    assignment,
+    merging,
+    queries,
+    revision,
+    serialize,
+    service,
+    snooze,
+    thread,
+    trash,
+)
 from ticketdesk.tickets.canned import canned_replies_for
 from ticketdesk.tickets.conversation import AnsweredMeanwhile
 from ticketdesk.tickets.presence import note_presence, who_is_here
@@ -52,11 +64,15 @@ class TicketPage(ConsolePage):
     @route("/<int:ticket_id>/live")
     def live(self, ticket_id: int) -> ResponseReturnValue:
         """The ticket without the page around it, for the page that refreshes itself."""
+        current = revision.of_ticket(ticket_id, besides=me())
+        if current is not None and (same := unchanged(current)):
+            _note_presence(ticket_id)
+            return same
         opened = _opened(ticket_id)
         if not isinstance(opened, Ticket):
             # A page that is open when its ticket goes is loaded again, and led on.
             return opened
-        return live_part(self.page("staff/_ticket.html", **_shown(opened)))
+        return live_part(lambda: self.page("staff/_ticket.html", **_shown(opened)), current)
 
     @route("/<int:ticket_id>/next")
     def next(self, ticket_id: int) -> ResponseReturnValue:
@@ -213,7 +229,7 @@ class TicketPage(ConsolePage):
 def _opened(ticket_id: int) -> Ticket | Response:
     """The ticket, which the caller has open from now on, or the way to where it is gone.
 
-    That is the ticket it was merged into, or the trash. The page tells whether the caller is writing a reply.
+    That is the ticket it was merged into, or the trash.
     """
     try:
         ticket = queries.survivor_of(ticket_id)
@@ -221,9 +237,14 @@ def _opened(ticket_id: int) -> Ticket | Response:
         return redirect(url_for("trash.show", ticket_id=trash.in_trash(ticket_id).id))
     if ticket.id != ticket_id:
         return redirect(url_for(".show", ticket_id=ticket.id, **worklist.kept()))
-    note_presence(ticket, me(), typing="writing" in request.args)
-    db.session.commit()
+    _note_presence(ticket.id)
     return ticket
+
+
+def _note_presence(ticket_id: int) -> None:
+    """Note that the caller has the ticket open; the page tells whether they are writing a reply."""
+    note_presence(ticket_id, me(), typing="writing" in request.args)
+    db.session.commit()
 
 
 def _wherever(ticket_id: int) -> Ticket:

@@ -35,10 +35,10 @@ class Present:
     typing: bool
 
 
-def note_presence(ticket: Ticket, staff: Staff, *, typing: bool = False) -> None:
+def note_presence(ticket_id: int, staff: Staff, *, typing: bool = False) -> None:
     """Say that somebody has the ticket open, and whether they are writing."""
     values = {
-        "ticket_id": ticket.id,
+        "ticket_id": ticket_id,
         "staff_id": staff.id,
         "typing": typing,
         "here": HERE_SECONDS,
