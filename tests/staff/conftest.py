@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import csrf_header
+from ticketdesk import live
 from ticketdesk.extensions import db
 from ticketdesk.models import Staff
-from ticketdesk.staff import live
 
 Send = Callable[..., TestResponse]
 

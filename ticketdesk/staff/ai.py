@@ -16,8 +16,8 @@ from ticketdesk.core import clock
 from ticketdesk.core.text import UNSTORABLE_SENTENCE, is_storable, many_lines, one_line
 from ticketdesk.core.vocabulary import DESCRIPTION_MAX, TITLE_MAX, Category
 from ticketdesk.extensions import db
+from ticketdesk.live import live_part
 from ticketdesk.staff import charts
-from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import read_words
 from ticketdesk.staff.views import ConsolePage, route
 

@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 
 from ticketdesk.core import clock
 from ticketdesk.core.vocabulary import Category, Priority, Status
+from ticketdesk.live import live_part
 from ticketdesk.search import incidents
 from ticketdesk.staff import charts
 from ticketdesk.staff.filters import address
-from ticketdesk.staff.live import live_part
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.staff.worklist import places
 from ticketdesk.tickets import queries, revision

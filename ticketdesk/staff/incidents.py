@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from ticketdesk.core.errors import Unauthenticated
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
+from ticketdesk.live import live_part
 from ticketdesk.search import incidents
-from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import read_id
 from ticketdesk.staff.views import ConsolePage, route
 

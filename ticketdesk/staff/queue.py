@@ -10,19 +10,19 @@ from typing import Any
 from flask import current_app, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from ticketdesk import local_time
 from ticketdesk.ai import record
 from ticketdesk.core.errors import Conflict, Invalid
 from ticketdesk.core.vocabulary import Status
 from ticketdesk.extensions import db
 from ticketdesk.filters import words
 from ticketdesk.gate import caller
+from ticketdesk.live import live_part
 from ticketdesk.models import Staff, reference_of
 from ticketdesk.search import incidents, snippets
 from ticketdesk.search.meant import meant
 from ticketdesk.search.query import read
-from ticketdesk.staff import local_time
 from ticketdesk.staff.filters import address, chips, query_of, read_filter
-from ticketdesk.staff.live import live_part
 from ticketdesk.staff.queue_rows import drawn
 from ticketdesk.staff.reading import FIELDS, WAKE, me, read_bulk, read_ticket_ids
 from ticketdesk.staff.undo import tell

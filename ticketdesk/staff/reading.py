@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from werkzeug.datastructures import FileStorage, MultiDict
 
+from ticketdesk import local_time
 from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import Category, Priority, Status
 from ticketdesk.gate import caller
 from ticketdesk.models import Staff
 from ticketdesk.models.columns import BIGINT_MAX
-from ticketdesk.staff import local_time
 from ticketdesk.tickets import assignment
 from ticketdesk.tickets.filter import Assignee
 from ticketdesk.tickets.pages import PAGE_MAX

@@ -11,8 +11,8 @@ from werkzeug.datastructures import MultiDict
 
 from ticketdesk.core.errors import Conflict, Invalid, NotFound
 from ticketdesk.extensions import db
+from ticketdesk.live import live_part
 from ticketdesk.staff.filters import address, read_filter
-from ticketdesk.staff.live import live_part
 from ticketdesk.staff.reading import me
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import revision, saved_views

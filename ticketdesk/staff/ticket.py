@@ -8,17 +8,17 @@ from flask import current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from ticketdesk import downloads
+from ticketdesk import downloads, local_time
 from ticketdesk.ai import record
 from ticketdesk.attachments import service as attachments
 from ticketdesk.core.errors import Conflict, Invalid, NotFound
 from ticketdesk.core.vocabulary import CATEGORY_MEANINGS, PRIORITY_MEANINGS, Status
 from ticketdesk.extensions import db
 from ticketdesk.gate import caller
+from ticketdesk.live import live_part, unchanged
 from ticketdesk.models import MessageKind, Ticket
-from ticketdesk.staff import conversation, local_time, worklist
+from ticketdesk.staff import conversation, worklist
 from ticketdesk.staff.conversation import Composer
-from ticketdesk.staff.live import live_part, unchanged
 from ticketdesk.staff.reading import FIELDS, me, read_assignee, read_changes, read_id
 from ticketdesk.staff.views import ConsolePage, route
 from ticketdesk.tickets import (

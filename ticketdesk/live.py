@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 from flask import Response, make_response, request
 
+from ticketdesk import local_time
 from ticketdesk.core import clock
-from ticketdesk.staff import local_time
-from ticketdesk.staff.reading import me
+from ticketdesk.gate import caller
 
 
 def live_part(draw: Callable[[], str], revision: str | None = None) -> Response:
@@ -46,5 +46,7 @@ def minute() -> int:
 
 def _tag(revision: str) -> str:
     """What names the part as this person sees it here and now."""
-    said = f"{request.full_path}\n{me().id}\n{local_time.zone()}\n{minute()}\n{revision}"
+    staff = caller().staff
+    person = f"{staff.id} {staff.name}" if staff else ""
+    said = "\n".join((request.full_path, person, str(local_time.zone()), str(minute()), revision))
     return blake2b(said.encode(), digest_size=12).hexdigest()
