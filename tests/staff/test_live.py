@@ -186,6 +186,20 @@ def test_a_304_is_said_where_the_part_would_be_the_same(desk: Desk, act: str) ->
     assert (changed == 0) is (act in UNSEEN)
 
 
+@pytest.mark.parametrize("act", DONE)
+def test_a_customer_does_not_even_learn_that_the_desk_did_something(desk: Desk, client: FlaskClient, act: str) -> None:
+    done, *before = DONE[act]
+    path = f"/t/{desk.ticket().link_id.hex}/progress"
+    for step in (*before, done):
+        first = client.get(path)
+        step(desk)
+        db.session.commit()
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    fresh = client.get(path)
+    assert (again.status_code == 304) is (fresh.text == first.text)
+    assert (fresh.headers["ETag"] == first.headers["ETag"]) is (fresh.text == first.text)
+
+
 def test_nothing_is_drawn_for_a_304(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {path: desk.agent.get(path).headers["ETag"] for path in desk.parts()}
     monkeypatch.setattr("flask_admin.base.BaseView.render", lambda *_, **__: pytest.fail("This was drawn."))

@@ -16,11 +16,12 @@ from ticketdesk.core.errors import FieldFault, Invalid
 from ticketdesk.core.vocabulary import RATING_NAMES, Status
 from ticketdesk.extensions import db, limiter
 from ticketdesk.gate import caller
+from ticketdesk.live import live_part
 from ticketdesk.models import AiSuggestion, Channel, Occasion, Ticket
 from ticketdesk.models.columns import BIGINT_MAX
 from ticketdesk.portal import files, mine, rating, subscription, waiting, wording
 from ticketdesk.portal.forms import ReplyForm, TicketForm
-from ticketdesk.tickets import conversation, idempotency, queries, serialize, service, thread
+from ticketdesk.tickets import conversation, idempotency, queries, revision, serialize, service, thread
 from ticketdesk.tickets.rating import is_about_now
 from ticketdesk.tickets.service import NewTicket
 from ticketdesk.tickets.workflow import DONE
@@ -129,10 +130,8 @@ def ticket(link: str) -> AnyResponse:
 @blueprint.get("/t/<link>/progress")
 def progress(link: str) -> Response:
     """The part of that page which follows the ticket."""
-    page = make_response(render_template("portal/_progress.html", **_told(queries.by_link(link))))
-    page.add_etag()
-    page.make_conditional(request)
-    return page
+    found = queries.by_link(link)
+    return live_part(lambda: render_template("portal/_progress.html", **_told(found)), revision.of_public(found))
 
 
 @blueprint.post("/t/<link>")

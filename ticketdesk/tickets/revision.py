@@ -5,9 +5,10 @@ they show cannot have changed, but for what time alone changes.
 """
 
 from ticketdesk import reading, replica
-from ticketdesk.models import Staff
+from ticketdesk.models import EventKind, Staff, Ticket
 from ticketdesk.reading import Statement
 from ticketdesk.tickets.presence import HERE_SECONDS
+from ticketdesk.tickets.queries import PUBLIC_EVENTS
 
 # Whatever changes a ticket is an event. Of two that happen at once, the one with the later id may be committed first,
 # so the last id alone would not tell of the other; that two hundred are committed meanwhile is not to be feared.
@@ -48,6 +49,24 @@ _TICKET = Statement(
     {"here": HERE_SECONDS},
     plan_for_values=False,
 )
+# What the desk does among itself is no business of the requester's, not even that it did something. What was undone
+# is seen by what stands there again.
+_TOLD = PUBLIC_EVENTS - {EventKind.UNDONE}
+_PUBLIC = Statement(
+    b"""
+    SELECT concat_ws(' ',
+        (SELECT max(id) FROM event WHERE ticket_id = %(ticket_id)s AND kind = ANY (%(told)s::text[])),
+        (SELECT string_agg(concat(id, thumbnail), ' ' ORDER BY id) FROM attachment WHERE ticket_id = %(ticket_id)s),
+        (
+            SELECT md5(string_agg(concat(attachment.id, thumbnail), ' ' ORDER BY attachment.id))
+            FROM message JOIN attachment ON attachment.message_id = message.id
+            WHERE message.ticket_id = %(ticket_id)s AND message.kind = 'reply'
+        )
+    )
+    """,
+    {"told": reading.array(sorted(_TOLD))},
+    plan_for_values=False,
+)
 
 
 def of_desk() -> str:
@@ -60,3 +79,11 @@ def of_ticket(ticket_id: int, *, besides: Staff) -> str | None:
     """The revision of what staff see of a ticket, and of who else has it open; None where there is no such ticket."""
     found = reading.rows(_TICKET, ticket_id=ticket_id, besides=besides.id)
     return str(found[0][0]) if found else None
+
+
+def of_public(ticket: Ticket) -> str:
+    """The revision of what its requester sees of a ticket."""
+    [(happened,)] = reading.rows(_PUBLIC, ticket_id=ticket.id)
+    named = (ticket.id, ticket.title, ticket.requester_name, ticket.requester_email)
+    stands = (ticket.status, ticket.category, ticket.priority, ticket.rating, ticket.rating_comment, ticket.rated_at)
+    return f"{named} {stands} {happened}"
