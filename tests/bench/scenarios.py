@@ -18,12 +18,16 @@ DEEP = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Requests to send in turns: paths, and bodies where the method has them."""
+    """Requests to send in turns: paths, and bodies where the method has them.
+
+    ``again`` is how a page that refreshes itself asks: with the ETag of the answer before.
+    """
 
     paths: list[str]
     method: str = "GET"
     bodies: tuple[str, ...] = ()
     cookie: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,8 @@ def _patch(desk: Desk) -> Requests:
     return Requests(paths, "PATCH", tuple(json.dumps({"status": word}) for word in ("in_progress", "resolved", "open")))
 
 
-def _console(path: str) -> Callable[[Desk], Requests]:
-    return lambda desk: Requests([path], cookie=_signed_in(desk))
+def _console(path: str, *, again: bool = False) -> Callable[[Desk], Requests]:
+    return lambda desk: Requests([path], cookie=_signed_in(desk), again=again)
 
 
 def _console_ticket(desk: Desk) -> Requests:
@@ -160,7 +164,11 @@ SCENARIOS = (
     Scenario("change status", _patch, 1.3),
     Scenario("console, dashboard", _console("/staff/"), 1.2, only_ours=True),
     Scenario("console, queue", _console("/staff/queue/"), 1.5, only_ours=True),
+    Scenario("console, queue, asked again", _console("/staff/queue/rows", again=True), 1.3, only_ours=True),
     Scenario("console, one ticket", _console_ticket, 1.3, only_ours=True),
+    Scenario(
+        "console, ticket, asked again", _console(f"/staff/tickets/{FIRST_ID}/live", again=True), 1.3, only_ours=True
+    ),
 )
 
 

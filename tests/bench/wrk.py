@@ -27,6 +27,9 @@ function request()
   local path, body = requests[turn % #requests + 1], bodies[turn % math.max(#bodies, 1) + 1]
   return wrk.format(wrk.method, path, wrk.headers, body)
 end
+if again then
+  function response(_, headers) wrk.headers["If-None-Match"] = headers["ETag"] end
+end
 function done(summary, latency, _)
   local broken = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
   io.write(string.format(
@@ -60,7 +63,7 @@ def drive(desk: Desk, requests: Requests, *, connections: int, seconds: float) -
         script, paths, bodies = (Path(folder, name) for name in ("drive.lua", "paths", "bodies"))
         headers = {"Content-Type": "application/json"}
         headers |= {"Cookie": requests.cookie} if requests.cookie else {"Authorization": f"Bearer {desk.token}"}
-        settings = [f'wrk.method = "{requests.method}"']
+        settings = [f'wrk.method = "{requests.method}"', f"again = {json.dumps(requests.again)}"]
         settings += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items()]
         script.write_text("\n".join([*settings, SCRIPT]))
         paths.write_text("\n".join(requests.paths) + "\n")

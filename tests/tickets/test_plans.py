@@ -59,8 +59,9 @@ SELECT 'Ticket ' || md5(n::text),
 FROM generate_series(1, {TICKETS}) AS n
 """
 EVENTS = """
-INSERT INTO event (ticket_id, kind, actor_kind, actor_label, created_at)
-SELECT id, 'ticket.created', 'customer', 'Customer', created_at FROM ticket
+INSERT INTO event (ticket_id, kind, actor_kind, actor_label, data, created_at)
+SELECT id, 'ticket.created', 'customer', 'Customer', to_jsonb(shown), created_at FROM ticket,
+    LATERAL (SELECT category, priority, category_set_by, priority_set_by) AS shown
 """
 
 
@@ -285,6 +286,11 @@ def test_the_neighbours_of_a_ticket(full_app: Flask, wanted: Filter, sort: Sort)
     check_plans_of(lambda: queries.count(wanted, most=1_000))
 
 
+@pytest.mark.parametrize("part", ["", "/progress"])
+def test_a_customers_page(full_app: Flask, part: str) -> None:
+    check(full_app.test_client(), f"/t/{queries.by_id(FIRST_ID + 999).link_id.hex}{part}")
+
+
 @pytest.mark.parametrize("query", ["", "?cursor=next"])
 def test_a_customers_own_list(full_app: Flask, query: str) -> None:
     # More than a page of them.
@@ -312,6 +318,8 @@ def test_a_customers_own_list(full_app: Flask, query: str) -> None:
         "queue/rows?assignee=me&assignee=none&status=open&status=in_progress&snoozed=no",
         "queue/rows?created_from=2026-01-01&created_to=2026-02-01&requester=customer77@example.com",
         "views/side",
+        f"tickets/{FIRST_ID + 999}",
+        f"tickets/{FIRST_ID + 999}/live",
     ],
 )
 def test_a_page_of_the_console(console: FlaskClient, path: str) -> None:
