@@ -10,15 +10,16 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.bench import bare, floor, loaded, wrk
 from tests.bench import desk as desks
-from tests.bench import floor, loaded, wrk
 from tests.bench.desk import Desk
 from tests.bench.progress import Progress
-from tests.bench.scenarios import SCENARIOS, NotMeasurableError, Scenario
+from tests.bench.scenarios import SCENARIOS, NotMeasurableError, Requests, Scenario
 
 FULL, QUICK = (1_000, 100_000, 1_000_000), (1_000, 100_000)
 
@@ -42,7 +43,9 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         ours = [stack.enter_context(desks.running(folder, size, progress)) for size in (QUICK if given.quick else FULL)]
         others = [desks.other(address) for address in given.against]
-        rows = [_measure(scenario, ours, others, seconds, progress) for scenario in wanted]
+        # The least that Flask takes for the same, where there is time to measure that, too.
+        alone = None if given.quick else stack.enter_context(bare.served(ours[-1]))
+        rows = [_measure(scenario, ours, others, seconds, progress, alone) for scenario in wanted]
         memory = {desk.name: desk.memory_mb() for desk in ours}
         under_load = loaded.measure(ours[-1], seconds, progress) if given.only in {None, "load"} else []
         progress.say("done", stage=True)
@@ -57,7 +60,12 @@ def main() -> None:
 
 
 def _measure(
-    scenario: Scenario, ours: list[Desk], others: list[Desk], seconds: float, progress: Progress
+    scenario: Scenario,
+    ours: list[Desk],
+    others: list[Desk],
+    seconds: float,
+    progress: Progress,
+    bare_p50: Callable[[Requests, float], float] | None,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"scenario": scenario.name, "allowed_growth": scenario.grows, "servers": {}}
     for desk in [*ours, *([] if scenario.only_ours else others)]:
@@ -76,6 +84,7 @@ def _measure(
             "p99_ms": round(many.p99, 2),
             "alone_p50_ms": round(one.p50, 2),
             "sql_ms": floor.milliseconds(desk, requests),
+            "bare_p50_ms": bare_p50(requests, seconds / 2) if bare_p50 and desk is ours[-1] else None,
             "bad": many.bad + one.bad,
             "broken": many.broken + one.broken,
         }
@@ -87,18 +96,20 @@ def _print(
 ) -> None:
     hello = next((row for row in rows if row["scenario"].startswith("hello")), None)
     print(f"\n{wrk.CONNECTIONS} connections; times in ms. “alone” is the p50 at one connection, “floor” its SQL by")
-    print("pgbench plus the web server's answer to a request without SQL.\n")
-    print(f"{'':<34}{'server':<24}{'req/s':>9}{'p50':>9}{'p99':>9}{'alone':>9}{'floor':>9}{'× floor':>9}")
+    print("pgbench plus the web server's answer to a request without SQL, “bare” a Flask view that does nothing but")
+    print("send its SQL by psycopg and write the rows as JSON.\n")
+    print(f"{'':<34}{'server':<24}{'req/s':>9}{'p50':>9}{'p99':>9}{'alone':>9}{'floor':>9}{'× floor':>9}{'bare':>9}")
     for row in rows:
         first = row["scenario"]
         for name, found in row["servers"].items():
             base = hello["servers"].get(name, {}).get("alone_p50_ms") if hello else None
             low = found["sql_ms"] + base if base and found["sql_ms"] is not None else None
             floors = f"{low:>9.2f}{found['alone_p50_ms'] / low:>9.2f}" if low else f"{'':>18}"
+            least = f"{found['bare_p50_ms']:>9.2f}" if found["bare_p50_ms"] is not None else ""
             wrong = f"  {found['bad']} bad, {found['broken']} broken" if found["bad"] or found["broken"] else ""
             print(
                 f"{first:<34}{name:<24}{found['requests_a_second']:>9,.0f}{found['p50_ms']:>9.2f}{found['p99_ms']:>9.2f}"
-                f"{found['alone_p50_ms']:>9.2f}{floors}{wrong}"
+                f"{found['alone_p50_ms']:>9.2f}{floors}{least}{wrong}"
             )
             first = ""
         small, large = row["servers"][ours[0].name], row["servers"][ours[-1].name]

@@ -32,11 +32,11 @@ def milliseconds(desk: Desk, requests: Requests) -> float | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         scripts, prepared = [], True
-        for number, heard in enumerate(_heard(desk, requests)):
+        for number, sent_together in enumerate(heard(desk, requests)):
             script = Path(folder, f"{number}.sql")
-            script.write_text(_script(desk.dsn, heard))
+            script.write_text(_script(desk.dsn, sent_together))
             scripts += ["-f", str(script)]
-            prepared = prepared and all(sent.prepared for sent in heard)
+            prepared = prepared and all(sent.prepared for sent in sent_together)
         if not scripts:
             return 0.0
         mode = "prepared" if prepared else "extended"
@@ -48,12 +48,12 @@ def milliseconds(desk: Desk, requests: Requests) -> float | None:
     return float(found[1])
 
 
-def _script(dsn: str, heard: list[Sent]) -> str:
+def _script(dsn: str, statements: list[Sent]) -> str:
     """The statements as pgbench reads them."""
     lines = []
     with psycopg.connect(dsn, cursor_factory=psycopg.ClientCursor) as connection:
         writer = psycopg.ClientCursor(connection)
-        for alone, together in itertools.groupby(heard, key=lambda sent: sent.alone):
+        for alone, together in itertools.groupby(statements, key=lambda sent: sent.alone):
             texts = (writer.mogrify(sent.sql.encode(), sent.values) for sent in together)
             # To pgbench a colon and a word, as in JSON, is a variable of its own.
             tidy = [re.sub(r"(?<!:):(?=[A-Za-z_])", ": ", " ".join(text.split())) for text in texts]
@@ -61,7 +61,7 @@ def _script(dsn: str, heard: list[Sent]) -> str:
     return "".join(f"{line};\n" for line in lines)
 
 
-def _heard(desk: Desk, requests: Requests) -> Iterator[list[Sent]]:
+def heard(desk: Desk, requests: Requests) -> Iterator[list[Sent]]:
     """What is sent for each of the first few requests."""
     app = _app(desk.dsn or "")
     with app.app_context():
@@ -74,10 +74,10 @@ def _heard(desk: Desk, requests: Requests) -> Iterator[list[Sent]]:
         if requests.again:
             headers["If-None-Match"] = client.get(path, headers=headers).headers["ETag"]
         body = requests.bodies[number % len(requests.bodies)] if requests.bodies else None
-        with listening(engine) as heard:
+        with listening(engine) as sent:
             client.open(path, method=requests.method, data=body, headers=headers, content_type="application/json")
-        if heard:
-            yield heard
+        if sent:
+            yield sent
 
 
 @functools.cache
