@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask, Response, request, request_finished
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Desk, axe
 from tests.browser.test_console import row, signed_in, titles, toast, value
 from tests.factories import make_ticket
+from ticketdesk import live
 from ticketdesk.core.vocabulary import Priority, Status
 from ticketdesk.extensions import db
 
@@ -192,3 +194,22 @@ def test_going_back_finds_the_row_and_what_was_selected(desk: Desk, open_page: C
     expect(page.get_by_role("heading", level=1)).to_have_text("Number 03")
     page.get_by_role("navigation", name="Breadcrumb").get_by_role("link").first.click()
     focused(page, "Number 03")
+
+
+def test_what_has_not_changed_is_not_sent_again(desk: Desk, queue: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "minute", lambda: 1)
+    answered: list[int] = []
+
+    def note(_app: Flask, response: Response) -> None:
+        if request.path == "/staff/queue/rows":
+            answered.append(response.status_code)
+
+    with request_finished.connected_to(note, desk.app):
+        for _ in range(2):
+            with queue.expect_response("**/rows*"):
+                queue.evaluate("() => htmx.trigger('#list', 'refresh')")
+        assert answered == [200, 304]
+        fill(desk, 1)
+        queue.evaluate("() => htmx.trigger('#list', 'refresh')")
+        expect(titles(queue)).to_have_count(6)
+    assert answered == [200, 304, 200]
