@@ -32,7 +32,7 @@ from werkzeug.test import TestResponse
 from config import Bucket as S3Bucket
 from config import Settings, load
 from tests.factories import make_staff, make_token
-from ticketdesk import create_app, embedded
+from ticketdesk import create_app, embedded, live
 from ticketdesk.accounts import passwords
 from ticketdesk.extensions import db
 from ticketdesk.models import Role, Scope
@@ -162,6 +162,12 @@ def cheap_hashing() -> Iterator[None]:
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield
     passwords._hasher = usual
+
+
+@pytest.fixture(autouse=True)
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no minute end within a test, for what refreshes itself is drawn anew in the next."""
+    monkeypatch.setattr(live, "minute", lambda: 1)
 
 
 class FreshClient(FlaskClient):

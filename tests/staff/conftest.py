@@ -10,17 +10,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import csrf_header
-from ticketdesk import live
 from ticketdesk.extensions import db
 from ticketdesk.models import Staff
 
 Send = Callable[..., TestResponse]
-
-
-@pytest.fixture(autouse=True)
-def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no minute end within a test, for what refreshes itself is drawn anew in the next."""
-    monkeypatch.setattr(live, "minute", lambda: 1)
 
 
 @pytest.fixture
