@@ -10,7 +10,6 @@ import itertools
 import os
 import pickle
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from tests.bench import floor, wrk
 from tests.bench.desk import Desk
 from tests.bench.scenarios import Requests
 from tests.conftest import SECRET_KEY
-from tests.processes.watch import free_port, listens, until
+from tests.processes.watch import GUNICORN, free_port, listens, until
 from tests.statements import Sent
 
 _mine = threading.local()
@@ -76,8 +75,7 @@ def served(desk: Desk) -> Iterator[Callable[[Requests, float], float]]:
             "HOST": "127.0.0.1",
             "PORT": str(port),
         }
-        gunicorn = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
-        server = subprocess.Popen([*gunicorn, "tests.bench.bare:app"], env=environment)
+        server = subprocess.Popen([*GUNICORN, "tests.bench.bare:app"], env=environment)
         bare = replace(desk, url=f"http://127.0.0.1:{port}")
 
         def alone(requests: Requests, seconds: float) -> float:

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ import psutil
 from tests.bench import data
 from tests.bench.progress import Progress
 from tests.conftest import opened, settings_for
-from tests.processes.watch import free_port
+from tests.processes.watch import GUNICORN, free_port
 from ticketdesk import create_app, embedded
 from ticketdesk.accounts import service as accounts
 from ticketdesk.extensions import db
@@ -78,8 +77,7 @@ def running(folder: Path, tickets: int, progress: Progress) -> Iterator[Desk]:
         "RATELIMIT_ENABLED": "off",
         "GEMINI_API_KEY": "",
     }
-    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment)
+    server = subprocess.Popen(GUNICORN, cwd=ROOT, env=environment)
     try:
         _await_ready(port, server)
         yield Desk(

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from tests.bench.progress import Progress
 from tests.bench.scenarios import SCENARIOS
 from tests.conftest import SECRET_KEY
 from tests.fakes.openai import FakeOpenAI
-from tests.processes.watch import free_port, listens, until
+from tests.processes.watch import GUNICORN, free_port, listens, until
 from ticketdesk.ai.remote import CALLS_MAX
 
 READS = ("list, first page", "filtered, open and high", "search, common word")
@@ -90,8 +89,7 @@ def _served(desk: Desk, engine: str) -> Iterator[Desk]:
         "OPENAI_BASE_URL": engine,
         "OPENAI_MODEL": "slow",
     }
-    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    server = subprocess.Popen(GUNICORN, cwd=ROOT, env=environment, start_new_session=True)
     try:
         until(lambda: server.poll() is not None or listens(port), seconds=60)
         yield replace(desk, url=f"http://127.0.0.1:{port}", process=server.pid)

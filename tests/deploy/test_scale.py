@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from tests.conftest import SECRET_KEY, cloned, opened, settings_for
 from tests.deploy.conftest import NGINX, Answer, Browser, nginx
 from tests.factories import PASSWORD, make_staff, make_token
 from tests.portal.pages import Page
-from tests.processes.watch import PATIENCE, free_port, listens, until
+from tests.processes.watch import GUNICORN, PATIENCE, free_port, listens, until
 from ticketdesk import create_app, embedded
 from ticketdesk.models import Role, Scope
 from ticketdesk.postmaster import end_with_parent
@@ -77,10 +76,9 @@ def desk(
 def web_servers(environ: dict[str, str]) -> Iterator[list[int]]:
     """The ports of the web servers, which start together and stop together."""
     ports = [free_port() for _ in range(WEB_SERVERS)]
-    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
     servers = [
         subprocess.Popen(
-            command, cwd=ROOT, env=environ | {"PORT": str(port)}, preexec_fn=end_with_parent(signal.SIGTERM)
+            GUNICORN, cwd=ROOT, env=environ | {"PORT": str(port)}, preexec_fn=end_with_parent(signal.SIGTERM)
         )
         for port in ports
     ]

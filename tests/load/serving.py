@@ -18,7 +18,7 @@ import psycopg
 
 from config import ROOT
 from tests.conftest import SECRET_KEY
-from tests.processes.watch import PATIENCE, free_port, until
+from tests.processes.watch import GUNICORN, PATIENCE, free_port, until
 from ticketdesk.postmaster import end_with_parent
 
 WORKERS = 2
@@ -81,14 +81,13 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Desk]:
     port = free_port()
     web = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_WORKERS": str(WORKERS), "WEB_THREADS": "8"}
     environ = environment(database_url, **(web | settings))
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
     worker = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
     with (folder / "desk.log").open("wb") as log:
         processes = [
             subprocess.Popen(
                 command, cwd=ROOT, env=environ, stdout=log, stderr=log, preexec_fn=end_with_parent(signal.SIGTERM)
             )
-            for command in (gunicorn, worker)
+            for command in (GUNICORN, worker)
         ]
     try:
         desk = Desk(port, processes[0], processes[1], folder / "desk.log")

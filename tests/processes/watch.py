@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,9 @@ Reached = TypeVar("Reached")
 
 PATIENCE = 60
 """Seconds after which something will not happen any more, on however slow a machine."""
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--log-level", "warning"]
+"""The web server as the desk runs it; to be started in the project's folder."""
 
 # Below the ports that are given to whoever asks for any, and in a stretch of each pytest worker's own, so that
 # nobody takes one between this look at it and its use. Another checkout's tests most likely begin elsewhere in it.
